@@ -1,0 +1,2 @@
+"""canary-bot: moves canary percentages by pull request."""
+

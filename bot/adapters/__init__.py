@@ -1,0 +1,1 @@
+"""The ports, fulfilled: GitHub, the durable engine, the clock."""

@@ -1,0 +1,1 @@
+"""Values and decisions: no network, no clock, no environment."""

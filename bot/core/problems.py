@@ -1,0 +1,155 @@
+"""What can be declined, in words a reviewer can act on.
+
+A ``Problem`` is a plain value; ``Declined`` carries one or several of them to
+the reply. ``CODES`` lists every code with its meaning: the codes are stable and
+documented, the wording of a message may improve.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a problem stands.
+
+    ``line`` and ``column`` count from 1. ``path`` is the file in the repository,
+    or empty for the comment itself.
+    """
+
+    path: str = ""
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """Give ``path:line:column``, without the parts that are not known."""
+        parts = [self.path, *(str(n) for n in (self.line, self.column) if n is not None)]
+        return ":".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One reason not to act.
+
+    ``message`` and ``remedy`` are our own words in Markdown. What a person typed
+    or a file holds goes into ``source`` only (one line, untrusted, shown inside a
+    code block), with ``caret`` as (start, length) in characters of it, or into
+    the message through ``bot.core.text.code``, which makes it inert.
+    """
+
+    code: str
+    message: str
+    remedy: str = ""
+    place: Place | None = None
+    source: str | None = None
+    caret: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a code that is not in the catalogue.
+
+        Raises:
+            KeyError: The code is not documented in ``CODES``.
+        """
+        if self.code not in CODES:
+            raise KeyError(self.code)
+
+
+class Declined(Exception):  # noqa: N818 - an outcome, not an error of the program
+    """The command or the file cannot be acted on; nothing was written."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("; ".join(f"{p.code}: {p.message}" for p in problems))
+        self.problems = problems
+
+
+class OutsideFailure(Exception):  # noqa: N818 - same
+    """Something outside did not answer; trying again later may help.
+
+    ``retry_after`` is in seconds, where the other side named it.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+CODES: dict[str, str] = {
+    # the comment
+    "unknown-verb": "The word after `/canary` is no verb of the bot.",
+    "unknown-option": "An option that the verb does not take.",
+    "weight-missing": "`/canary` stands alone; a percent or a verb belongs behind it.",
+    "weight-not-a-number": "A percent is a whole number in plain ASCII digits.",
+    "weight-out-of-range": "A percent lies from 0 to 100.",
+    "weight-leading-zero": "A percent is written without leading zeros.",
+    "number-too-long": "A number with more digits than any percent has.",
+    "steps-not-rising": "The steps of a rollout rise, and the last one is 100.",
+    "unexpected-text": "There is text behind a complete command.",
+    "bad-name": "A service, revision or tag name with characters that no such name has.",
+    "bad-duration": "A duration is written like `30m`, `2h` or `1d12h`.",
+    "hidden-character": "A control, separator, invisible or direction character in a command.",
+    "plain-space-needed": "Words of a command are parted by plain spaces.",
+    "line-too-long": "A command line is longer than 1 kB.",
+    "too-many-commands": "A comment holds more than 10 commands.",
+    "conflicting-commands": "Two commands of one comment contradict each other.",
+    "not-built-yet": "The verb is planned, and this version cannot do it yet.",
+    # who and where
+    "not-allowed": "The commenter's role in the repository is too low for the verb.",
+    "wrong-place": "The verb does not apply to this kind of pull request.",
+    "pull-closed": "The pull request is closed without having been merged.",
+    "fork": "The bot cannot commit to a pull request that comes from a fork.",
+    "locked": "The conversation is locked.",
+    "too-late": "The comment was too old when the bot could work on it.",
+    "superseded": "Somebody else's command on the same service came first.",
+    "head-moved": "The branch or the file moved while the bot worked; nothing was written.",
+    "wrong-head": "The `sha=` of the command is not the head of the pull request.",
+    # which service
+    "no-service": "The pull request changes no service that the bot can roll out.",
+    "which-service": "The pull request changes several services; the command must name one.",
+    "unknown-service": "No service of that name is changed here.",
+    # the manifest
+    "path-refused": "The path is a link, or lies where the bot does not write.",
+    "file-missing": "The manifest is not in the branch.",
+    "file-too-large": "The file is larger than the bot edits.",
+    "not-utf-8": "The file is not UTF-8.",
+    "yaml-invalid": "The file is not valid YAML.",
+    "template-language": "The manifest holds template expressions; the bot edits plain YAML only.",
+    "duplicate-key": "A mapping on the way to the traffic block has the same key twice.",
+    "alias-in-block": "An alias, anchor or merge key stands where the bot would edit.",
+    "tag-in-block": "A YAML tag stands where the bot would edit.",
+    "not-a-plain-number": "A percent in the file is not a plain whole number.",
+    "ambiguous-scalar": "A value that YAML 1.1 and YAML 1.2 read differently stands where the bot would edit.",
+    "hidden-character-in-block": "An invisible or direction character stands where the bot would edit.",
+    "traffic-block-unusual": "The layout is one that the bot cannot edit without touching other bytes.",
+    "ambiguous-document": "Several documents of the file match the service.",
+    "line-ends-unusual": "The file ends its lines with a lone CR.",
+    # the split
+    "split-invalid": "The traffic block breaks a rule of the platform.",
+    "no-new-revision": "The pull request does not change the service's template.",
+    "unknown-stable": "The revision that serves now has no name in Git.",
+    "unknown-candidate": "The candidate is not a target of the traffic block.",
+    "name-too-long": "A name would be longer than the platform allows.",
+    "name-unchanged": "The template changes, its revision name does not.",
+    "same-revision": "Stable and candidate are the same revision.",
+    # the rollout
+    "no-rollout": "The service has no rollout that the verb could act on.",
+    "nothing-to-roll-back": "All traffic is with the stable revision already.",
+    "not-merged-yet": "The rollout starts when this pull request is merged.",
+    "step-order": "The next step is another one.",
+    "drifted": "The traffic block was changed by hand; no step can be computed from it.",
+    "not-mergeable": "GitHub refuses to merge the pull request.",
+    "rollback-open": "A rollback of this rollout is proposed already; nothing else moves.",
+    "already-again": "The candidate is the stable revision already.",
+    "held": "The rollout is on hold.",
+    # configuration
+    "config-invalid": "`.github/canary.yaml` or a rule set has an error.",
+    # outcomes without a fault
+    "applied": "Done.",
+    "already": "The state is the wished one already; nothing was written.",
+    "proposed": "A pull request was opened.",
+    "remembered": "The wish is stored and carried out when the rules pass.",
+    "shown": "An answer to a question.",
+    "finished": "The rollout is done.",
+    "github-unavailable": "GitHub did not answer; the bot tries again.",
+    "internal": "An error of the bot itself.",
+}

@@ -1,0 +1,1 @@
+"""Where a program starts: service, command line, demo."""

@@ -1,0 +1,1 @@
+"""YAML text to splits and back: byte-exact edits of manifests."""

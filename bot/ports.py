@@ -1,0 +1,385 @@
+"""What the bot needs from outside, in the bot's own words.
+
+Everything here is values and protocols; GitHub's vocabulary ends in the adapter.
+Times are aware and in UTC. A method that cannot reach the other side raises
+``bot.core.problems.OutsideFailure``; the exceptions below are answers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+
+class Role(IntEnum):
+    """A person's role in a repository, in GitHub's order."""
+
+    NONE = 0
+    READ = 1
+    TRIAGE = 2
+    WRITE = 3
+    MAINTAIN = 4
+    ADMIN = 5
+
+
+class Reaction(StrEnum):
+    """The reactions the bot puts on a comment."""
+
+    SEEN = "eyes"
+    DONE = "rocket"
+    ALREADY = "+1"
+    DECLINED = "-1"
+    NOT_UNDERSTOOD = "confused"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """An account. ``is_bot`` is GitHub's account type ``Bot``."""
+
+    id: int
+    login: str
+    is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment of a pull request's conversation, or the body of a submitted review.
+
+    ``ours`` is true only when this App wrote it (author id and App id), never
+    because of its text. ``edited`` is true when the text changed after creation.
+    """
+
+    id: int
+    kind: Literal["comment", "review"]
+    author: Actor
+    body: str
+    created_at: datetime
+    ours: bool = False
+    edited: bool = False
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """A pull request. ``ours`` is true when this App opened it.
+
+    ``head_repository`` is ``owner/name``, or ``None`` when the fork is gone.
+    ``mergeable`` is ``None`` while GitHub has not worked it out.
+    """
+
+    number: int
+    title: str
+    body: str
+    state: Literal["open", "closed"]
+    author: Actor
+    ours: bool
+    head_ref: str
+    head_sha: str
+    head_repository: str | None
+    from_fork: bool
+    base_ref: str
+    base_sha: str
+    url: str
+    created_at: datetime
+    updated_at: datetime
+    draft: bool = False
+    locked: bool = False
+    merged: bool = False
+    merged_at: datetime | None = None
+    merged_by: Actor | None = None
+    merge_sha: str | None = None
+    mergeable: bool | None = None
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file that a pull request changes. ``blob`` is the blob's sha at the head."""
+
+    path: str
+    status: str
+    blob: str | None = None
+    previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file at a commit, with the sha of its blob."""
+
+    path: str
+    content: bytes
+    blob: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit. ``ours`` is true when GitHub attributes it to this App."""
+
+    sha: str
+    message: str
+    at: datetime
+    author: str = ""
+    ours: bool = False
+    parents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A remark on lines of a file, shown by a check. Lines count from 1."""
+
+    path: str
+    start_line: int
+    end_line: int
+    level: Literal["notice", "warning", "failure"]
+    message: str
+    title: str = ""
+
+
+CheckConclusion = Literal["success", "failure", "neutral", "action_required", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The state of one check on one commit; ``conclusion`` is ``None`` while it is pending."""
+
+    name: str
+    conclusion: CheckConclusion | None
+    title: str
+    summary: str
+    text: str = ""
+    annotations: tuple[Annotation, ...] = field(default=())
+    external_id: str = ""
+
+
+class Moved(Exception):  # noqa: N818 - an answer
+    """The branch, file or pull request is not what the write was planned on (409 and 422 of a ref)."""
+
+
+class Exists(Exception):  # noqa: N818 - an answer
+    """The object to be created is there already (422)."""
+
+
+class Missing(Exception):  # noqa: N818 - an answer
+    """The object is not there, or not visible to the App (404)."""
+
+
+class Refused(Exception):  # noqa: N818 - an answer
+    """GitHub understood and refuses: protection, ruleset, not mergeable, no permission (403, 405, 422).
+
+    The message is GitHub's own and untrusted.
+    """
+
+
+class Repository(Protocol):
+    """One repository, seen and changed as this App. Not to be shared between threads.
+
+    Reads are never older than the call. Writes are sent once: a caller that sees
+    ``OutsideFailure`` looks again before it writes again.
+    """
+
+    @property
+    def name(self) -> str:
+        """``owner/name``."""
+        ...
+
+    @property
+    def default_branch(self) -> str:
+        """The name of the default branch."""
+        ...
+
+    @property
+    def web_url(self) -> str:
+        """The address of the repository's page, without a slash at its end."""
+        ...
+
+    # reading -----------------------------------------------------------------------
+
+    def pull(self, number: int) -> Pull:
+        """Raises ``Missing``."""
+        ...
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """Give the conversation's comments, oldest first, all pages."""
+        ...
+
+    def reviews(self, number: int) -> tuple[Comment, ...]:
+        """Give the submitted reviews with a body, oldest first (``kind="review"``)."""
+        ...
+
+    def changed_files(self, pull: Pull) -> tuple[ChangedFile, ...]:
+        """Give the files that the pull request changes. Cached by head and base sha."""
+        ...
+
+    def role_of(self, login: str) -> Role:
+        """Give the role by ``role_name``; unknown people have ``Role.NONE``."""
+        ...
+
+    def tip(self, branch: str) -> str | None:
+        """Give the sha of a branch, ``None`` when there is no such branch."""
+        ...
+
+    def file(self, path: str, sha: str) -> File | None:
+        """Give a file at a commit (a full sha, cached: it cannot change), ``None`` when absent.
+
+        A link, directory or submodule raises ``Refused``.
+        """
+        ...
+
+    def history(self, path: str, sha: str, *, limit: int = 30) -> tuple[Commit, ...]:
+        """Give the commits that changed ``path``, newest first, reachable from ``sha``. Cached by sha."""
+        ...
+
+    def commits_of(self, number: int) -> tuple[Commit, ...]:
+        """Give the commits of a pull request, oldest first (at most 250, GitHub's limit)."""
+        ...
+
+    def pull_of_commit(self, sha: str) -> Pull | None:
+        """Give the merged pull request that brought a commit to its base branch."""
+        ...
+
+    def pulls_from(self, branch: str) -> tuple[Pull, ...]:
+        """Give this App's pull requests from a branch of this repository, any state, newest first."""
+        ...
+
+    def open_pulls(self) -> tuple[Pull, ...]:
+        """Give all open pull requests."""
+        ...
+
+    def pulls_closed_since(self, when: datetime) -> tuple[Pull, ...]:
+        """Give closed pull requests updated since, newest first, at most 100."""
+        ...
+
+    def checks(self, sha: str) -> tuple[Check, ...]:
+        """Give this App's latest checks on a commit, one for each name."""
+        ...
+
+    # writing -----------------------------------------------------------------------
+
+    def commit_file(self, branch: str, file: File, content: bytes, message: str) -> str:
+        """Replace a file on a branch if it still is ``file``; give the commit's sha.
+
+        No author is named, so that GitHub signs. Raises ``Moved``, ``Refused``.
+        """
+        ...
+
+    def commit_on(self, parent: str, path: str, content: bytes, message: str) -> str:
+        """Make a commit on ``parent`` that no branch names yet; give its sha. The file's mode is kept."""
+        ...
+
+    def create_branch(self, name: str, sha: str) -> None:
+        """Raises ``Exists``, ``Refused``."""
+        ...
+
+    def move_branch(self, name: str, *, old: str, new: str) -> None:
+        """Point a branch somewhere else, also backwards, if it still is at ``old``. Raises ``Moved``."""
+        ...
+
+    def delete_branch(self, name: str) -> None:
+        """Delete a branch; one that is gone already is fine."""
+        ...
+
+    def open_pull(self, *, head: str, base: str, title: str, body: str) -> Pull:
+        """Raises ``Exists`` (there is one, or there is nothing between the branches), ``Refused``."""
+        ...
+
+    def edit_pull(self, number: int, *, title: str | None = None, body: str | None = None) -> None:
+        """Change title or body."""
+        ...
+
+    def close_pull(self, number: int) -> None:
+        """Close without merging."""
+        ...
+
+    def merge(self, number: int, *, sha: str, title: str, message: str) -> str:
+        """Merge with a merge commit if the head still is ``sha``; give the merge commit's sha.
+
+        Raises ``Moved`` (409, and 405 "Base branch was modified"), ``Refused`` (405).
+        """
+        ...
+
+    def reply(self, number: int, body: str) -> Comment:
+        """Write a comment."""
+        ...
+
+    def edit_reply(self, comment_id: int, body: str) -> None:
+        """Replace the text of our own comment."""
+        ...
+
+    def react(self, comment: Comment, reaction: Reaction) -> None:
+        """Put a reaction on a comment; a failure is logged and swallowed. Reviews take none."""
+        ...
+
+    def add_labels(self, number: int, labels: Sequence[str]) -> None:
+        """Add labels; best effort, as for reactions."""
+        ...
+
+    def set_check(self, sha: str, check: Check, *, fresh: bool = False) -> None:
+        """Create or update this App's check of that name on a commit.
+
+        ``fresh`` says that the commit is our own and new, so there is nothing to look for.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something to look at.
+
+    ``what`` is ``pull/<number>``, ``service/<base branch>:<path>#<namespace>/<name>``
+    (the namespace may be empty), or ``repository`` for a sweep.
+    """
+
+    installation: int
+    repository: str
+    what: str
+
+
+class Forge(Protocol):
+    """The place where repositories live, as this App sees it. Safe to share between threads."""
+
+    def repository(self, installation: int, name: str) -> Repository:
+        """Give one repository, with a client of its own."""
+        ...
+
+    def repositories(self) -> Iterable[tuple[int, str]]:
+        """Give (installation, ``owner/name``) of all that the App may see."""
+        ...
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def now(self) -> datetime:
+        """Give the time, aware, in UTC."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A webhook delivery as it came: verified, not parsed."""
+
+    guid: str
+    event: str
+    body: bytes
+    received_at: datetime
+
+
+class Engine(Protocol):
+    """Durable work: deliveries kept until worked on, and subjects to look at when they are due.
+
+    What is kept here can be derived again from GitHub; losing it costs a sweep.
+    One subject of a repository is looked at a time.
+    """
+
+    def store(self, delivery: Delivery) -> None:
+        """Keep a delivery; when this returns it is on disk. The same guid twice is kept once."""
+        ...
+
+    def look(self, subject: Subject, *, at: datetime, why: str) -> None:
+        """Ask for a look at ``subject`` at that time, or earlier if one is asked for already."""
+        ...

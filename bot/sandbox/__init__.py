@@ -1,0 +1,1 @@
+"""A GitHub stand-in on real git repositories, for demo, rehearsal and tests."""
