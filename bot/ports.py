@@ -254,6 +254,10 @@ class Repository(Protocol):
         """Give closed pull requests updated since, newest first, at most 100."""
         ...
 
+    def comments_since(self, when: datetime) -> tuple[tuple[int, Comment], ...]:
+        """Give (number, comment) of all conversations, updated since, oldest first, at most 300."""
+        ...
+
     def checks(self, sha: str) -> tuple[Check, ...]:
         """Give this App's latest checks on a commit, one for each name."""
         ...

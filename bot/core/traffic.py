@@ -1,12 +1,18 @@
 """The traffic block of one service, as values, and the arithmetic of shifting.
 
 Percents are whole numbers from 0 to 100 and sum to 100 over a split.
-Source: Knative Serving v1, ``TrafficTarget`` and its defaulting and validation.
+Source: Knative Serving v1, ``TrafficTarget``, its defaulting and its validation.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from bot.core.problems import Declined, Problem
+from bot.core.text import code
+
+STABLE_TAG = "current"
+CANDIDATE_TAG = "candidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,177 @@ class Target:
         """Whether the target follows the newest ready revision."""
         return not self.revision if self.latest is None else self.latest
 
+    @property
+    def shown(self) -> str:
+        """The name a reader knows it by: the revision, or ``@latest``."""
+        return "@latest" if self.floats else (self.revision or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """All targets of a service, in the file's order."""
 
     targets: tuple[Target, ...]
+
+    @property
+    def total(self) -> int:
+        """The sum of the percents, 100 in a valid split."""
+        return sum(t.effective_percent for t in self.targets)
+
+    def percent_of(self, revision: str) -> int:
+        """Give the share of a revision over all targets that pin it."""
+        return sum(t.effective_percent for t in self.targets if not t.floats and t.revision == revision)
+
+    @property
+    def floating_percent(self) -> int:
+        """The share that follows the newest ready revision."""
+        return sum(t.effective_percent for t in self.targets if t.floats)
+
+    @property
+    def heaviest(self) -> Target | None:
+        """The target with the most weight, the first of equals; ``None`` when no one has any."""
+        weighted = [t for t in self.targets if t.effective_percent > 0]
+        return max(weighted, key=lambda t: t.effective_percent, default=None)
+
+
+def defaulted(targets: tuple[Target, ...]) -> Split:
+    """Give the split that the API server makes of a block: none, null or empty is 100 % to the latest."""
+    return Split(targets or (Target(latest=True, percent=100),))
+
+
+def _with_percent(target: Target, percent: int) -> Target:
+    # An absent percent means 0 already; writing it would touch a line for nothing.
+    return target if target.effective_percent == percent else replace(target, percent=percent)
+
+
+def _is_pinned(target: Target, revision: str) -> bool:
+    return not target.floats and target.revision == revision
+
+
+def shift(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+    """Give the candidate ``weight`` percent, and the stable revision the rest.
+
+    Other targets go to 0 and keep their tags, so their URLs stay up; those without
+    a tag are dropped, as Knative's own client does. A target that is missing is made:
+    a floating one without a tag becomes the stable target where it stood; the tag
+    ``candidate`` moves to the new candidate; new targets come last.
+
+    Args:
+        split: As read from the file; it need not name either revision.
+        stable: The revision that keeps the rest.
+        candidate: The revision that is tried.
+        weight: The candidate's share, whole percent, 0 to 100.
+
+    Returns:
+        A new split in which no floating target carries weight, summing to 100.
+
+    Raises:
+        Declined: ``weight-out-of-range``, ``same-revision``.
+    """
+    if not 0 <= weight <= 100:  # noqa: PLR2004 - percents
+        raise Declined(Problem("weight-out-of-range", f"{weight} is outside 0–100.", "Use 0 to 100."))
+    if stable == candidate:
+        raise Declined(
+            Problem(
+                "same-revision",
+                f"Stable and candidate are both {code(stable)}.",
+                "Change the template, or name the revision that serves now: `stable=NAME`.",
+            )
+        )
+    targets = list(split.targets)
+    targets = _placed(targets, stable, STABLE_TAG, free_tag=False)
+    targets = _placed(targets, candidate, CANDIDATE_TAG, free_tag=True)
+    shares = {stable: 100 - weight, candidate: weight}
+    result: list[Target] = []
+    for target in targets:
+        share = 0 if target.floats or target.revision is None else shares.pop(target.revision, 0)
+        is_wanted = not target.floats and target.revision in {stable, candidate}
+        if is_wanted or target.tag:
+            # A second target of the same revision keeps its tag at 0.
+            result.append(_with_percent(target, share))
+    # Two untagged targets of one revision: the first has the whole share, the other nothing left to say.
+    return Split(tuple(_without_idle_twins(result)))
+
+
+def _without_idle_twins(targets: list[Target]) -> list[Target]:
+    seen: set[str] = set()
+    kept: list[Target] = []
+    for target in targets:
+        name = target.revision or ""
+        if not target.floats and name in seen and not target.tag and target.effective_percent == 0:
+            continue
+        seen.add(name)
+        kept.append(target)
+    return kept
+
+
+def _placed(targets: list[Target], revision: str, tag: str, *, free_tag: bool) -> list[Target]:
+    """Make sure that a target pins ``revision``, with ``tag`` where it is new."""
+    if any(_is_pinned(t, revision) for t in targets):
+        return targets
+    holder = next((i for i, t in enumerate(targets) if t.tag == tag), None)
+    if holder is not None and (free_tag or targets[holder].effective_percent == 0 or targets[holder].floats):
+        # The tag's entry is re-used: its URL now leads to the new revision.
+        targets[holder] = replace(targets[holder], revision=revision, latest=_pinned_flag(targets[holder]))
+        return targets
+    if not free_tag:
+        floating = next((i for i, t in enumerate(targets) if t.floats and not t.tag), None)
+        if floating is not None:
+            new_tag = None if holder is not None else tag
+            old = targets[floating]
+            targets[floating] = replace(old, revision=revision, latest=None, tag=new_tag)
+            return targets
+    return [*targets, Target(revision=revision, percent=0, tag=None if holder is not None else tag)]
+
+
+def _pinned_flag(target: Target) -> bool | None:
+    # ``latestRevision: false`` beside a revision is legal and somebody's habit: keep the key where it is.
+    return False if target.latest is False else None
+
+
+def finish(split: Split, *, stable: str, candidate: str, keep_tags: bool = False) -> Split:
+    """Give the candidate everything and make it the stable revision; the old target is gone.
+
+    The entry of the old stable revision takes the candidate's name, so that its tag (``current``)
+    and place stay; the candidate's own entry goes, unless it has a tag other than ``candidate``.
+    With ``keep_tags`` both entries stay and only the weights move.
+
+    Raises:
+        Declined: As ``shift``.
+    """
+    full = shift(split, stable=stable, candidate=candidate, weight=100)
+    if keep_tags:
+        return full
+    home = next((i for i, t in enumerate(full.targets) if _is_pinned(t, stable)), None)
+    result: list[Target] = []
+    for i, target in enumerate(full.targets):
+        if i == home:
+            result.append(replace(target, revision=candidate, percent=100))
+        elif _is_pinned(target, candidate) and target.tag in {None, CANDIDATE_TAG}:
+            continue
+        else:
+            result.append(_with_percent(target, 0))
+    return Split(tuple(result))
+
+
+def give_back(split: Split, *, stable: str, candidate: str) -> Split:
+    """Give the stable revision everything; the candidate stays at 0 % where it has a tag of its own.
+
+    Where the rollout had ended, the entry that took the candidate's name gets the stable name back.
+
+    Raises:
+        Declined: As ``shift``.
+    """
+    if any(_is_pinned(t, stable) for t in split.targets):
+        return shift(split, stable=stable, candidate=candidate, weight=0)
+    targets: list[Target] = []
+    done = False
+    for target in split.targets:
+        if not done and _is_pinned(target, candidate) and target.effective_percent > 0:
+            targets.append(replace(target, revision=stable, percent=100))
+            done = True
+        elif target.tag:
+            targets.append(_with_percent(target, 0))
+    if not done:
+        return shift(split, stable=stable, candidate=candidate, weight=0)
+    return Split(tuple(targets))

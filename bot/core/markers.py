@@ -1,0 +1,148 @@
+"""What the bot writes for itself into its own comments and pull requests.
+
+A marker is one HTML comment with JSON. It is believed only where this App wrote the text
+that holds it (the adapter's ``ours``), and it holds nothing that could not be said again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
+from typing import Any, Literal, Self
+
+_MARKER = re.compile(r"<!-- canary-bot:([a-z-]+) (\{[^\r\n]{0,8000}\}) -->", re.ASCII)
+
+
+def _write(kind: str, value: dict[str, Any]) -> str:
+    # ``--`` or ``>`` would end the HTML comment early, so those characters are escaped in the JSON.
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    text = text.replace("-", "\\u002d").replace("<", "\\u003c").replace(">", "\\u003e")
+    return f"<!-- canary-bot:{kind} {text} -->"
+
+
+def _read(kind: str, body: str) -> dict[str, Any] | None:
+    for found in _MARKER.finditer(body):
+        if found[1] == kind:
+            try:
+                value = json.loads(found[2])
+            except (ValueError, RecursionError):
+                return None
+            return value if isinstance(value, dict) else None
+    return None
+
+
+def strip(body: str) -> str:
+    """Give a text without its markers."""
+    return _MARKER.sub("", body).rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold on a rollout. ``until`` is an ISO time or empty; ``comment`` is the command's id or 0."""
+
+    by: str
+    cause: Literal["command", "closed", "early-merge"]
+    comment: int = 0
+    reason: str = ""
+    until: str = ""
+
+    @property
+    def expires(self) -> datetime | None:
+        """When the hold ends by itself."""
+        return datetime.fromisoformat(self.until) if self.until else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A promotion that somebody asked for. ``pull`` is where the command stands."""
+
+    by: str
+    comment: int
+    pull: int
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one of the bot's pull requests is for; stands in its body.
+
+    ``since`` is the ISO time of the merge that the bake time counts from. ``closed`` says why the bot
+    closed the pull request, empty if it did not. ``seen`` are ids of commands that changed this value.
+    """
+
+    kind: Literal["start", "step", "rollback"]
+    service: str
+    rollout: str
+    weight: int
+    before: int
+    pull: int
+    base: str
+    since: str = ""
+    closed: str = ""
+    hold: Hold | None = None
+    wish: Wish | None = None
+    seen: tuple[str, ...] = ()
+
+    def marker(self) -> str:
+        """Give the text that stands in the pull request's body."""
+        return _write("pull", asdict(self))
+
+    def saw(self, comment: str) -> Self:
+        """Remember that a command was worked into this value."""
+        return self if comment in self.seen else replace(self, seen=(*self.seen[-19:], comment))
+
+    @classmethod
+    def read(cls, body: str) -> Proposal | None:
+        """Read the value from a body of ours; ``None`` when there is none or it is damaged."""
+        value = _read("pull", body)
+        if value is None:
+            return None
+        try:
+            held = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+            held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
+            held["wish"] = Wish(**held["wish"]) if held.get("wish") else None
+            held["seen"] = tuple(str(s) for s in held.get("seen", ()))
+            proposal = cls(**held)
+            if proposal.since:
+                datetime.fromisoformat(proposal.since)
+            if proposal.hold is not None and proposal.hold.until:
+                datetime.fromisoformat(proposal.hold.until)
+        except (TypeError, ValueError, AttributeError):
+            return None
+        return proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of a comment for machines; stands in the reply.
+
+    ``to`` is ``comment/<id>`` or ``review/<id>``, or the name of a notice.
+    """
+
+    to: str
+    decision: str
+    code: str
+    service: str = ""
+    rollout: str = ""
+    step: str = ""
+    verbs: tuple[str, ...] = ()
+    hold: Hold | None = None
+
+    def marker(self) -> str:
+        """Give the text that stands in the reply."""
+        return _write("reply", asdict(self))
+
+    @classmethod
+    def read(cls, body: str) -> Answer | None:
+        """Read the value from a comment of ours; ``None`` when there is none or it is damaged."""
+        value = _read("reply", body)
+        if value is None:
+            return None
+        try:
+            held = {f.name: value[f.name] for f in fields(cls) if f.name in value}
+            held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
+            held["verbs"] = tuple(str(v) for v in held.get("verbs", ()))
+            return cls(**held)
+        except (TypeError, ValueError, AttributeError):
+            return None

@@ -1,0 +1,263 @@
+"""Outcomes as Markdown: replies, pull request bodies, check summaries.
+
+All texts are ours; what comes from people or files passes ``bot.core.text``. A reviewer reads
+code, what, where and remedy, and always what can be done next.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.core.markers import Answer, Proposal
+from bot.core.text import code, code_block
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from bot.core.outcome import Outcome
+    from bot.core.problems import Problem
+    from bot.core.rollout import Gate
+    from bot.core.rules import RuleSet
+    from bot.core.traffic import Split
+    from bot.core.trailers import Record
+
+BAR_WIDTH = 20
+LONGEST_DIFF = 60  # lines shown openly; a longer one is folded
+LONGEST_BODY = 60_000  # characters; GitHub takes 65,536
+
+_HEADS = {
+    "declined": "Not applied",
+    "not-understood": "Not understood",
+    "failed": "Not finished",
+}
+
+
+def bar(percent: int) -> str:
+    """Give a share as a bar of twenty cells."""
+    filled = round(percent * BAR_WIDTH / 100)
+    return "█" * filled + "░" * (BAR_WIDTH - filled)
+
+
+def bars(split: Split) -> str:
+    """Give a split as lines of plain text, one for each target."""
+    rows = [(t.tag or "", t.shown, t.effective_percent) for t in split.targets]
+    wide = [max((len(row[i]) for row in rows), default=0) for i in (0, 1)]  # type: ignore[arg-type]
+    return "\n".join(
+        f"{tag:<{wide[0]}}  {name:<{wide[1]}}  {bar(percent)}  {percent:>3} %" for tag, name, percent in rows
+    )
+
+
+def split_table(before: Split | None, after: Split) -> str:
+    """Give a split before and after as a table, one row for each target."""
+    rows: dict[tuple[str, str | None], list[str]] = {}
+    for column, split in enumerate((before, after)):
+        for target in split.targets if split else ():
+            row = rows.setdefault((target.shown, target.tag), ["–", "–"])
+            row[column] = f"{target.effective_percent} %"
+    lines = ["| revision | tag | before | after |", "|---|---|---:|---:|"]
+    for (name, tag), (old, new) in rows.items():
+        shown = f"**{new}**" if old != new else new
+        lines.append(f"| {_cell(name)} | {_cell(tag) if tag else ''} | {old} | {shown} |")
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return code(text).replace("|", "\\|")
+
+
+def diff_block(diff: str) -> str:
+    """Give a unified diff as a block, folded when it is long."""
+    block = code_block(diff.rstrip("\n"), language="diff")
+    if diff.count("\n") <= LONGEST_DIFF:
+        return block
+    return f"<details><summary>The diff</summary>\n\n{block}\n\n</details>"
+
+
+def problem_text(problem: Problem, *, with_code: bool) -> str:
+    """Give one problem: code, what, where with a caret, remedy."""
+    parts = [f"`{problem.code}`: {problem.message}" if with_code else problem.message]
+    if problem.place is not None and str(problem.place):
+        parts[0] += f" ({code(str(problem.place))})"
+    if problem.source is not None:
+        lines = problem.source
+        if problem.caret is not None:
+            start, length = problem.caret
+            lines = f"{problem.source}\n{' ' * start}{'^' * max(1, length)}"
+        parts.append(code_block(lines))
+    if problem.remedy:
+        parts.append(problem.remedy)
+    return "\n\n".join(parts)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """Give the Markdown of one outcome, without greeting and marker."""
+    head = _HEADS.get(outcome.decision)
+    parts = []
+    several = len(outcome.problems) > 1
+    if head is not None:
+        parts.append(f"**{head}** · `{outcome.code}`" if not several else f"**{head}**")
+    if outcome.text:
+        parts.append(outcome.text)
+    texts = [problem_text(p, with_code=several) for p in outcome.problems]
+    if several:
+        texts = ["- " + text.replace("\n", "\n  ") for text in texts]
+    return "\n\n".join([*parts, *texts])
+
+
+def reply(to: str, author: str, outcomes: Sequence[Outcome]) -> str:
+    """Give the reply to a comment.
+
+    Args:
+        to: ``comment/<id>`` or ``review/<id>``.
+        author: The commenter's login, as GitHub gives it.
+        outcomes: In the order of their commands, at least one.
+    """
+    texts = []
+    for outcome in outcomes:
+        text = outcome_text(outcome)
+        label = f"`{outcome.service}`: " if len({o.service for o in outcomes}) > 1 and outcome.service else ""
+        texts.append(label + text)
+    joined = "\n\n---\n\n".join(texts)
+    first = next((o for o in outcomes if o.decision not in {"done", "already", "answered"}), outcomes[0])
+    answer = Answer(
+        to=to,
+        decision=first.decision,
+        code=first.code,
+        service=first.service,
+        rollout=first.rollout,
+        step=first.step,
+        verbs=tuple(o.verb for o in outcomes if o.verb),
+        hold=next((o.hold for o in outcomes if o.hold is not None), None),
+    )
+    return _fit(f"@{author} {joined}", answer.marker())
+
+
+def notice(name: str, text: str, record: Record | None = None) -> str:
+    """Give a comment that answers nobody: the end of a rollout, a step that was closed."""
+    answer = Answer(
+        to=name,
+        decision="done",
+        code="shown",
+        service=record.service if record else "",
+        rollout=record.rollout if record else "",
+    )
+    return _fit(text, answer.marker())
+
+
+def _fit(text: str, marker: str) -> str:
+    room = LONGEST_BODY - len(marker)
+    if len(text) > room:
+        text = text[:room] + "\n\n… (shortened)"
+    return f"{text}\n\n{marker}\n"
+
+
+# --- the rollout in words ---------------------------------------------------------------------
+
+
+def step_label(record: Record) -> str:
+    """Give ``2/3``, ``rollback`` or ``cancel``."""
+    return f"{record.step}/{len(record.steps)}" if isinstance(record.step, int) else record.step
+
+
+def after(record: Record, rules: RuleSet, weight: int) -> str:
+    """Say what follows a weight."""
+    following = next((w for w in record.steps if w > weight), None)
+    if following is None:
+        return f"After that the rollout is done: {code(record.candidate)} is the stable revision."
+    wait = minutes(rules.bake_at(weight).total_seconds())
+    how = "merges itself" if rules.auto and weight else "waits for a merge or `/promote`"
+    return f"Next: {following} %, after {wait} of bake time; the step's pull request {how}."
+
+
+def minutes(seconds: float) -> str:
+    """Give a duration in the largest unit that shows it whole."""
+    whole = int(seconds)
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= size and whole % size == 0:
+            return f"{whole // size} {unit}"
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min"  # noqa: PLR2004 - seconds of a minute
+
+
+def calendar(record: Record, rules: RuleSet, start: datetime) -> str:
+    """Give the earliest times of all steps of a rollout whose first step were merged at ``start``."""
+    lines = ["| step | candidate | earliest | bake |", "|---:|---:|---|---|"]
+    when = start
+    for i, weight in enumerate(record.steps, 1):
+        bake = rules.bake_at(weight)
+        shown = minutes(bake.total_seconds()) if weight < 100 else "–"  # noqa: PLR2004 - percents
+        first = "at the merge" if i == 1 else when.strftime("%Y-%m-%d %H:%M UTC")
+        lines.append(f"| {i} | {weight} % | {first} | {shown} |")
+        when += bake
+    return "\n".join(lines)
+
+
+def way_back(record: Record) -> str:
+    """Say how to turn back."""
+    return f"`/rollback` sends all traffic back to {code(record.stable)}."
+
+
+def commit_message(record: Record, before: int, reason: str) -> str:
+    """Give the message of a commit of the bot: subject, reason, trailers."""
+    if record.step == "rollback":
+        subject = f"Give all traffic of {record.service.rpartition('/')[2]} back to {record.stable}"
+    elif record.step == "cancel":
+        subject = f"Take the canary of {record.candidate} back"
+    elif record.step == 1:
+        subject = f"Start {record.candidate} at {record.weight} %"
+    else:
+        subject = f"Shift {record.candidate} from {before} % to {record.weight} %"
+    return f"{subject}\n\n{reason}\n\n{record.trailers()}\n"
+
+
+def step_title(service: str, before: int, weight: int) -> str:
+    """Give the title of a step's pull request."""
+    return f"{service}: {before} % → {weight} %"
+
+
+def step_body(  # noqa: PLR0917 - one page, its facts
+    proposal: Proposal,
+    record: Record,
+    before: Split,
+    split: Split,
+    rules: RuleSet,
+    gate: Gate | None,
+) -> str:
+    """Give the body of a step's or start's pull request."""
+    name = record.service.rpartition("/")[2]
+    lines = [
+        f"`{name}`: {code(record.candidate)} from {proposal.before} % to **{proposal.weight} %**, "
+        f"step {step_label(record).replace('/', ' of ')}.",
+        split_table(before, split),
+        code_block(bars(split)),
+    ]
+    if gate is not None:
+        lines.append(
+            "\n".join(f"- {r}" for r in gate.reasons) or "The bake time is over; this may be merged."
+        )
+    lines += [
+        f"Merging applies it. {after(record, rules, proposal.weight)}",
+        f"`/promote` merges this as soon as the rules pass, `/hold` stops here. {way_back(record)}",
+        f"Rollout `{record.rollout}` · rules `{rules.id}` · began on #{record.pull} · "
+        f"asked for by {code(record.requested_by)}",
+    ]
+    return _fit("\n\n".join(lines), proposal.marker())
+
+
+def rollback_body(proposal: Proposal, record: Record, before: Split, split: Split, reason: str) -> str:
+    """Give the body of a rollback's pull request."""
+    name = record.service.rpartition("/")[2]
+    lines = [
+        f"`{name}`: all traffic **back to {code(record.stable)}**, asked for by {code(record.requested_by)}.",
+    ]
+    if reason:
+        lines.append(f"Reason given: {code(reason)}")
+    lines += [
+        split_table(before, split),
+        code_block(bars(split)),
+        "Merging applies it, at once: no bake time, no gate and no hold applies to a rollback.",
+        f"The template stays what it is: {code(record.candidate)} keeps its place at 0 % where it has a tag. "
+        f"The cluster must still have {code(record.stable)}.",
+        f"Rollout `{record.rollout}` · began on #{record.pull}",
+    ]
+    return _fit("\n\n".join(lines), proposal.marker())

@@ -1,0 +1,329 @@
+"""Where a rollout stands, and what comes next: facts in, plans out.
+
+Truth, in this order: the traffic block on the base branch, the trailers of the bot's
+commits, the pull requests that this App opened. Every function here is pure; times are
+arguments, aware and in UTC.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bot.core import naming
+from bot.core.problems import Declined, Problem
+from bot.core.text import code
+from bot.core.traffic import Split, finish, give_back, shift
+from bot.core.trailers import CANCEL, ROLLBACK, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bot.core.rules import RuleSet
+
+ALL = 100
+
+
+class Phase(StrEnum):
+    """The states of a service, as the base branch shows them."""
+
+    NONE = "none"  # no rollout, or one taken back before it was merged
+    ROLLING = "rolling"
+    DONE = "done"
+    ROLLED_BACK = "rolled-back"
+    DRIFTED = "drifted"  # the block holds something that no commit of the bot wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """What Git says of a service's last rollout.
+
+    ``weight`` is the candidate's share on the base branch. ``record`` is ``None`` only in
+    ``Phase.NONE``.
+    """
+
+    phase: Phase
+    record: Record | None
+    weight: int
+
+    @property
+    def next_weight(self) -> int | None:
+        """The weight of the next step, ``None`` unless the rollout goes on."""
+        if self.phase is not Phase.ROLLING or self.record is None:
+            return None
+        return next((w for w in self.record.steps if w > self.weight), None)
+
+
+NOTHING = Rollout(Phase.NONE, None, 0)
+
+
+def _holds(split: Split, record: Record, weight: int) -> bool:
+    if split.floating_percent:
+        return False
+    if weight == ALL:
+        return split.percent_of(record.candidate) == ALL
+    return split.percent_of(record.candidate) == weight and split.percent_of(record.stable) == ALL - weight
+
+
+def state_of(split: Split, records: Iterable[Record]) -> Rollout:
+    """Tell where a service's rollout stands.
+
+    An edit by hand that equals one of the rollout's later steps counts as that step.
+
+    Args:
+        split: The block on the base branch, with the server's defaults.
+        records: Of this service, from the base branch's history, newest first.
+    """
+    record = next(iter(records), None)
+    if record is None or record.step == CANCEL:
+        return NOTHING
+    if record.step == ROLLBACK:
+        back = split.percent_of(record.stable) == ALL and not split.floating_percent
+        return Rollout(Phase.ROLLED_BACK, record, 0) if back else NOTHING
+    reached = next((w for w in record.steps if w >= record.weight and _holds(split, record, w)), None)
+    if reached is None:
+        # After the end anything may follow: the next image, another rollout by hand.
+        phase = Phase.NONE if record.weight == ALL else Phase.DRIFTED
+        return Rollout(phase, None if phase is Phase.NONE else record, split.percent_of(record.candidate))
+    return Rollout(Phase.DONE if reached == ALL else Phase.ROLLING, record, reached)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a manifest says at one commit. ``template`` has no ``metadata.name``."""
+
+    split: Split
+    template: Any
+    template_name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The plan of ``/canary``: the block and the candidate's name that the manifest shall hold."""
+
+    split: Split
+    template_name: str | None  # to be written, ``None`` when it stands there already
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class StartFacts:
+    """What ``/canary`` is decided on.
+
+    ``key`` is ``path#namespace/name``. ``before`` is the manifest without the change (the base
+    branch, or, after the merge, the commit before it); ``target`` is the file that will be
+    written; ``running`` is the state on the base branch.
+    """
+
+    key: str
+    before: Version | None
+    target: Version
+    base_split: Split
+    running: Rollout
+    rules: RuleSet
+    pull: int
+    comment: int
+    requested_by: str
+    weights: tuple[int, ...]
+    stable: str | None = None
+    candidate: str | None = None
+    armed: Record | None = None  # the record of an unmerged rollout on the same pull request
+    merged: bool = False  # the pull request is merged: the target is the base branch's file
+
+    @property
+    def service(self) -> str:
+        """The service's name."""
+        return self.key.rpartition("/")[2]
+
+
+def candidate_name(facts: StartFacts) -> tuple[str, bool]:
+    """Give the candidate's revision name, and whether it must be written into the manifest.
+
+    The template's own name, if it is new; else a name made of the template's content. A made
+    name that no longer fits its template is made again.
+
+    Raises:
+        Declined: ``no-new-revision``, ``unknown-candidate``, ``name-too-long``.
+    """
+    own = facts.target.template_name
+    if facts.candidate is not None and facts.candidate != own:
+        said = f"not {code(facts.candidate)} but {code(own)}" if own else "not set"
+        raise Declined(
+            Problem(
+                "unknown-candidate",
+                f"The template's revision name is {said}.",
+                "Leave `candidate=` out: the candidate is what this pull request brings.",
+            )
+        )
+    before = facts.before
+    if before is not None and before.template == facts.target.template and before.template_name == own:
+        raise Declined(
+            Problem(
+                "no-new-revision",
+                f"The template of {code(facts.service)} is what it was before: there is no new revision to try.",
+                "Change the image or anything else under `spec.template`.",
+            )
+        )
+    is_new = own is not None and (before is None or before.template_name != own)
+    # Before the merge, a name that the base's block knows belongs to a revision that exists already
+    # and cannot take another template.
+    is_taken = not facts.merged and any(t.revision == own for t in facts.base_split.targets)
+    if own is not None and is_new and not is_taken:
+        if not naming.is_generated(own, facts.service):
+            return own, False
+        made = naming.revision_name(facts.service, facts.target.template)
+        return made, own != made
+    made = naming.revision_name(facts.service, facts.target.template)
+    return made, own != made
+
+
+def stable_name(facts: StartFacts, candidate: str) -> str:
+    """Give the revision that serves now.
+
+    Raises:
+        Declined: ``unknown-stable``; the name is asked for, never guessed.
+    """
+    if facts.stable is not None:
+        return facts.stable
+    if facts.running.phase is Phase.ROLLING and facts.running.record is not None:
+        # The last completed revision stays stable; an unfinished candidate is superseded.
+        return facts.running.record.stable
+    heaviest = facts.base_split.heaviest
+    if heaviest is not None and not heaviest.floats and heaviest.revision and heaviest.revision != candidate:
+        return heaviest.revision
+    if facts.before is not None and facts.before.template_name and facts.before.template_name != candidate:
+        return facts.before.template_name
+    raise Declined(
+        Problem(
+            "unknown-stable",
+            f"Traffic of {code(facts.service)} follows the latest revision, and the base branch gives that "
+            "revision no name.",
+            f"Name it: `/canary {' '.join(map(str, facts.weights))} stable=REVISION` "
+            f"(`kn revision list -s {facts.service}` shows it).",
+        )
+    )
+
+
+def start(facts: StartFacts) -> Started:
+    """Plan the first step of a rollout.
+
+    Raises:
+        Declined: As ``candidate_name``, ``stable_name`` and ``shift``; ``steps-not-rising``.
+    """
+    candidate, write_name = candidate_name(facts)
+    stable = stable_name(facts, candidate)
+    first = facts.weights[0]
+    steps = facts.weights if len(facts.weights) > 1 else facts.rules.steps_from(first)
+    armed = facts.armed
+    keeps_id = armed is not None and armed.stable == stable and armed.candidate == candidate
+    rollout = (
+        armed.rollout
+        if armed is not None and keeps_id
+        else naming.rollout_id(
+            facts.key, stable=stable, candidate=candidate, pull=facts.pull, comment=facts.comment
+        )
+    )
+    record = Record(
+        service=facts.key,
+        rollout=rollout,
+        step=1,
+        weight=first,
+        steps=steps,
+        stable=stable,
+        candidate=candidate,
+        pull=facts.pull,
+        rules=facts.rules.id,
+        requested_by=facts.requested_by,
+        comment=facts.comment,
+    )
+    split = moved(facts.target.split, record, first)
+    return Started(split, candidate if write_name else None, record)
+
+
+def moved(split: Split, record: Record, weight: int) -> Split:
+    """Give the split in which a rollout's candidate has ``weight``; 100 ends the rollout.
+
+    Raises:
+        Declined: As ``shift``.
+    """
+    if weight == ALL:
+        return finish(split, stable=record.stable, candidate=record.candidate)
+    return shift(split, stable=record.stable, candidate=record.candidate, weight=weight)
+
+
+def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: int) -> Record:
+    """Give the record of the step to ``weight``."""
+    record = rollout.record
+    if record is None:  # pragma: no cover - callers have a rollout
+        raise ValueError(rollout)
+    place = record.steps.index(weight) + 1
+    return replace(record, step=place, weight=weight, requested_by=requested_by, comment=comment)
+
+
+def rollback_record(record: Record, *, requested_by: str, comment: int) -> Record:
+    """Give the record of the commit that gives all traffic back."""
+    return replace(record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment)
+
+
+def rolled_back(split: Split, record: Record) -> Split:
+    """Give the split after a rollback.
+
+    Raises:
+        Declined: As ``shift``.
+    """
+    return give_back(split, stable=record.stable, candidate=record.candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Whether the next step may be merged now.
+
+    ``reasons`` say why not, in Markdown, empty when it may. ``until`` is when to judge again, if
+    time alone can change the answer. ``baked`` and ``bake`` are the clock that a reader sees.
+    """
+
+    passes: bool
+    reasons: tuple[str, ...]
+    until: datetime | None
+    since: datetime
+    bake_ends: datetime
+
+
+def judge(
+    rules: RuleSet,
+    weight: int,
+    *,
+    since: datetime,
+    now: datetime,
+    hold: str | None,
+    hold_until: datetime | None,
+) -> Gate:
+    """Judge whether the step after ``weight`` may be merged.
+
+    Args:
+        rules: The rollout's rule set.
+        weight: The candidate's share now.
+        since: When that share was merged.
+        now: The time.
+        hold: Who holds the rollout and why, in Markdown, or ``None``.
+        hold_until: When the hold expires, or ``None`` when it does not.
+    """
+    ends = since + rules.bake_at(weight)
+    reasons: list[str] = []
+    until: datetime | None = None
+    if now < ends:
+        total = max(1, round(rules.bake_at(weight).total_seconds() / 60))
+        gone = int((now - since).total_seconds() // 60)
+        reasons.append(f"Baking: {max(0, gone)} of {total} min. Earliest {clock(ends)}.")
+        until = ends
+    if hold is not None and (hold_until is None or now < hold_until):
+        reasons.append(f"{hold}{f' until {clock(hold_until)}' if hold_until else ''}.")
+        until = None if hold_until is None else max(hold_until, until or hold_until)
+    return Gate(not reasons, tuple(reasons), until, since, ends)
+
+
+def clock(when: datetime) -> str:
+    """Give a time as a reader of a reply wants it: minute and zone."""
+    return when.strftime("%Y-%m-%d %H:%M UTC")

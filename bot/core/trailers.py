@@ -1,0 +1,123 @@
+"""A rollout's memory in Git: the trailers of the bot's commits.
+
+A message may hold several records, because a squash merge strings the messages of
+a pull request's commits together; a record begins at each ``Canary-Service`` line.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.core.naming import HASH_LENGTH
+
+ROLLBACK: Literal["rollback"] = "rollback"
+CANCEL: Literal["cancel"] = "cancel"
+Step = int | Literal["rollback", "cancel"]
+_TRAILER = re.compile(r"[ \t*>-]*(Canary-[A-Za-z]+(?:-[A-Za-z]+)*): ?([^\r\n]{0,500})", re.ASCII)
+_ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9._/-]{1,253}", re.ASCII)
+_LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One step of a rollout, as a commit says it.
+
+    ``service`` is ``path#namespace/name``; ``weight`` is the candidate's share after the commit,
+    whole percent; ``steps`` are all weights of the rollout, rising to 100. ``pull`` is the pull
+    request the rollout began on. ``step`` is the step's place counted from 1, or ``rollback``,
+    or ``cancel`` (an unmerged rollout was taken back).
+    """
+
+    service: str
+    rollout: str
+    step: Step
+    weight: int
+    steps: tuple[int, ...]
+    stable: str
+    candidate: str
+    pull: int
+    rules: str
+    requested_by: str
+    comment: int
+
+    def trailers(self) -> str:
+        """Give the lines that stand at the end of the commit's message."""
+        step = f"{self.step}/{len(self.steps)}" if isinstance(self.step, int) else self.step
+        lines = {
+            "Service": self.service,
+            "Rollout": self.rollout,
+            "Step": step,
+            "Weight": self.weight,
+            "Steps": " ".join(str(w) for w in self.steps),
+            "Stable": self.stable,
+            "Candidate": self.candidate,
+            "Pull": self.pull,
+            "Rules": self.rules,
+            "Requested-By": self.requested_by,
+            "Comment": self.comment,
+        }
+        return "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
+
+
+def records(message: str) -> tuple[Record, ...]:
+    """Give the records of a commit message, in its order; what is not whole is left out."""
+    groups: list[dict[str, str]] = []
+    for line in message.replace("\r\n", "\n").split("\n"):
+        found = _TRAILER.fullmatch(line)
+        if found is None:
+            continue
+        key, value = found[1].removeprefix("Canary-"), found[2].strip()
+        if key == "Service":
+            groups.append({})
+        if groups:
+            groups[-1].setdefault(key, value)
+    return tuple(record for group in groups if (record := _record(group)) is not None)
+
+
+def _record(group: dict[str, str]) -> Record | None:
+    weight, pull, comment = (_number(group.get(k, "")) for k in ("Weight", "Pull", "Comment"))
+    steps = tuple(n for word in group.get("Steps", "").split(" ") if (n := _number(word)) is not None)
+    step = _step(group.get("Step", ""))
+    names = [group.get(k, "") for k in ("Stable", "Candidate")]
+    rollout = group.get("Rollout", "")
+    requested_by = group.get("Requested-By", "")
+    if (
+        weight is None
+        or pull is None
+        or comment is None
+        or step is None
+        or weight > 100  # noqa: PLR2004 - percents
+        or not steps
+        or list(steps) != sorted(set(steps))
+        or not _ROLLOUT.fullmatch(rollout)
+        or not all(_NAME.fullmatch(n) for n in names)
+        or not _LOGIN.fullmatch(requested_by)
+        or "#" not in group["Service"]
+    ):
+        return None
+    return Record(
+        service=group["Service"],
+        rollout=rollout,
+        step=step,
+        weight=weight,
+        steps=steps,
+        stable=names[0],
+        candidate=names[1],
+        pull=pull,
+        rules=group.get("Rules", "standard"),
+        requested_by=requested_by,
+        comment=comment,
+    )
+
+
+def _step(word: str) -> Step | None:
+    if word == ROLLBACK:
+        return ROLLBACK
+    return CANCEL if word == CANCEL else _number(word.partition("/")[0])
+
+
+def _number(word: str) -> int | None:
+    return int(word) if re.fullmatch(r"[0-9]{1,18}", word, re.ASCII) else None
