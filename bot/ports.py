@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from bot.core.subject import Subject as Subject  # noqa: PLC0414 - defined where the core can use it
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
@@ -328,19 +330,6 @@ class Repository(Protocol):
         ``fresh`` says that the commit is our own and new, so there is nothing to look for.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """Something to look at.
-
-    ``what`` is ``pull/<number>``, ``service/<base branch>:<path>#<namespace>/<name>``
-    (the namespace may be empty), or ``repository`` for a sweep.
-    """
-
-    installation: int
-    repository: str
-    what: str
 
 
 class Forge(Protocol):
