@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from bot.core.subject import Subject as Subject  # noqa: PLC0414 - defined where the core can use it
+from bot.core.subject import Subject as Subject  # noqa: PLC0414, TC001 - defined where the core can use it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
