@@ -84,6 +84,7 @@ CODES: dict[str, str] = {
     "weight-leading-zero": "A percent is written without leading zeros.",
     "number-too-long": "A number with more digits than any percent has.",
     "steps-not-rising": "The steps of a rollout rise, and the last one is 100.",
+    "argument-missing": "A verb that takes an argument stands alone.",
     "unexpected-text": "There is text behind a complete command.",
     "bad-name": "A service, revision or tag name with characters that no such name has.",
     "bad-duration": "A duration is written like `30m`, `2h` or `1d12h`.",
