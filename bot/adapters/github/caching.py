@@ -1,0 +1,73 @@
+"""Small bounded caches, safe to share between threads."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+    from datetime import datetime, timedelta
+
+V = TypeVar("V")
+
+
+class Lru(Generic[V]):
+    """The most recently used values of things that cannot change.
+
+    Args:
+        limit: How many values are kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> V | None:
+        """Give the value, or ``None``."""
+        with self._lock:
+            if key not in self._values:
+                return None
+            self._values.move_to_end(key)
+            return self._values[key]
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep a value and let go of the one that was not asked for the longest."""
+        with self._lock:
+            self._values[key] = value
+            self._values.move_to_end(key)
+            while len(self._values) > self._limit:
+                self._values.popitem(last=False)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._values)
+
+
+class Fresh(Generic[V]):
+    """Values that are believed for a short time.
+
+    Args:
+        lifetime: How long a value is believed.
+        now: The time, aware.
+        limit: How many values are kept.
+    """
+
+    def __init__(self, lifetime: timedelta, now: Callable[[], datetime], *, limit: int = 2_000) -> None:
+        self._lifetime = lifetime
+        self._now = now
+        self._values: Lru[tuple[datetime, V]] = Lru(limit)
+
+    def get(self, key: Hashable) -> V | None:
+        """Give the value if it is young enough, else ``None``."""
+        kept = self._values.get(key)
+        # A clock that was set back must not make a value immortal, hence the lower bound.
+        if kept is None or not kept[0] <= self._now() < kept[0] + self._lifetime:
+            return None
+        return kept[1]
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep a value from now on."""
+        self._values.put(key, (self._now(), value))

@@ -1,0 +1,295 @@
+"""The reading half of one repository."""
+
+from __future__ import annotations
+
+import base64
+import re
+from datetime import UTC
+from http import HTTPStatus
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+from bot.adapters.github import values
+from bot.adapters.github.git import blob_sha, branch_path, is_full_sha, readable
+from bot.adapters.github.memory import LARGEST_KEPT
+from bot.adapters.github.values import understood
+from bot.ports import File, Refused, Role
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from bot.adapters.github.client import Client
+    from bot.adapters.github.memory import Memory
+    from bot.ports import ChangedFile, Check, Comment, Commit, Pull
+
+_MOST_COMMENTS = 300
+_LOGIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\[bot\])?", re.ASCII)
+
+
+class Reading:
+    """``bot.ports.Repository`` as far as it reads. One request for each method, or each page.
+
+    Args:
+        name: ``owner/name``.
+        installation: The installation through which the repository is seen.
+        client: A client that nobody else uses.
+        memory: Shared by all repositories of the forge.
+        authorship: Decides what is ours.
+        web_url: The address of the repository's page.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        installation: int,
+        *,
+        client: Client,
+        memory: Memory,
+        authorship: values.Authorship,
+        web_url: str,
+    ) -> None:
+        self._name = name
+        self._owner = name.partition("/")[0]
+        self._client = client
+        self._memory = memory
+        self._authorship = authorship
+        self._web_url = web_url
+        self._path = f"/repos/{name}"
+        self._scope = (installation, name.lower())
+
+    @property
+    def name(self) -> str:
+        """``owner/name``."""
+        return self._name
+
+    @property
+    def web_url(self) -> str:
+        """The address of the repository's page, without a slash at its end."""
+        return self._web_url
+
+    @property
+    def default_branch(self) -> str:
+        """The name of the default branch, at most a minute old; every ``pull`` brings it along."""
+        known = self._memory.default_branches.get(self._scope)
+        if known is None:
+            data = self._client.get(self._path)
+            with understood("the repository"):
+                known = str(data["default_branch"])
+            self._memory.default_branches.put(self._scope, known)
+        return known
+
+    def pull(self, number: int) -> Pull:
+        """Give a pull request. Raises ``Missing``."""
+        return self._pull(self._client.get(f"{self._path}/pulls/{number:d}"))
+
+    def comments(self, number: int) -> tuple[Comment, ...]:
+        """Give the conversation's comments, oldest first, all pages."""
+        data = list(self._client.pages(f"{self._path}/issues/{number:d}/comments"))
+        with understood("comments"):
+            found = (values.comment(one, ours=self._authorship.comment_is_ours(one)) for one in data)
+            return tuple(sorted(found, key=lambda c: c.id))
+
+    def reviews(self, number: int) -> tuple[Comment, ...]:
+        """Give the submitted reviews with a body, oldest first."""
+        data = list(self._client.pages(f"{self._path}/pulls/{number:d}/reviews"))
+        with understood("reviews"):
+            # A pending review is shown to its author only, and has no time yet.
+            submitted = [one for one in data if one["body"] and one.get("submitted_at")]
+            found = (values.review(one, ours=self._authorship.is_ours(one["user"])) for one in submitted)
+            return tuple(sorted(found, key=lambda c: c.id))
+
+    def changed_files(self, pull: Pull) -> tuple[ChangedFile, ...]:
+        """Give the files that the pull request changes, at most 3,000 (GitHub's limit)."""
+        key = (*self._scope, pull.number, pull.head_sha, pull.base_sha)
+        known = self._memory.changes.get(key)
+        if known is not None:
+            return known
+        data = list(self._client.pages(f"{self._path}/pulls/{pull.number:d}/files"))
+        with understood("changed files"):
+            found = tuple(values.changed_file(one) for one in data)
+            # GitHub answers for the head of now. Only what is seen to be of the head that was asked
+            # for may be kept under its name.
+            told = {
+                sha
+                for one in data
+                for sha in parse_qs(urlsplit(one.get("contents_url") or "").query).get("ref", [])
+            }
+        if told == {pull.head_sha}:
+            self._memory.changes.put(key, found)
+        return found
+
+    def role_of(self, login: str) -> Role:
+        """Give the role by ``role_name``; unknown people have ``Role.NONE``."""
+        if not _LOGIN.fullmatch(login):
+            return Role.NONE
+        path = f"{self._path}/collaborators/{quote(login, safe='')}/permission"
+        answer = self._client.send("GET", path, answers={HTTPStatus.NOT_FOUND})
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return Role.NONE
+        with understood("a role"):
+            return values.role(answer.data)
+
+    def tip(self, branch: str) -> str | None:
+        """Give the sha of a branch, ``None`` when there is no such branch."""
+        try:
+            path = f"{self._path}/git/ref/heads/{branch_path(branch)}"
+        except Refused:
+            return None
+        # 409: the repository is empty.
+        answer = self._client.send("GET", path, answers={HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
+        if answer.status != HTTPStatus.OK:
+            return None
+        with understood("a branch"):
+            return str(answer.data["object"]["sha"])
+
+    def file(self, path: str, sha: str) -> File | None:
+        """Give a file at a commit, ``None`` when absent.
+
+        Raises:
+            Refused: The path is not plain, or leads to a link, a directory or a submodule.
+            ValueError: ``sha`` is not a full sha: what it names could change.
+        """
+        quoted = readable(path)
+        if not is_full_sha(sha):
+            raise ValueError("A file is read at a full sha.")
+        key = (*self._scope, sha, path)
+        known = self._memory.files.get(key)
+        if known is not None or self._memory.absent.get(key):
+            return known
+        answer = self._client.send(
+            "GET", f"{self._path}/contents/{quoted}", params={"ref": sha}, answers={HTTPStatus.NOT_FOUND}
+        )
+        commit = (*self._scope, sha)
+        if answer.status == HTTPStatus.NOT_FOUND:
+            # A commit that was just made may be unknown for a while, which looks the same; once
+            # anything was read from it, absent means absent.
+            if self._memory.read_from.get(commit):
+                self._memory.absent.put(key, value=True)
+            return None
+        found = self._file(path, answer.data)
+        self._memory.read_from.put(commit, value=True)
+        if len(found.content) <= LARGEST_KEPT:
+            self._memory.files.put(key, found)
+        return found
+
+    def _file(self, path: str, data: Any) -> File:
+        with understood("a file"):
+            # A list is a directory. GitHub follows a link to a file; then the path or the sha
+            # is another one than the content's.
+            if not isinstance(data, dict) or data["type"] != "file" or data["path"] != path:
+                raise Refused("Not a plain file.")
+            blob = str(data["sha"])
+            # Beyond 1 MB the content is left out, and the encoding is "none".
+            if data["encoding"] != "base64":
+                data = self._client.get(f"{self._path}/git/blobs/{quote(blob, safe='')}")
+            content = base64.b64decode(data["content"])
+        if blob_sha(content) != blob:
+            raise Refused("Not a plain file.")
+        return File(path, content, blob)
+
+    def history(self, path: str, sha: str, *, limit: int = 30) -> tuple[Commit, ...]:
+        """Give the commits that changed ``path``, newest first, reachable from ``sha``.
+
+        Raises:
+            Missing: There is no such commit.
+            Refused: The path is not plain.
+        """
+        readable(path)
+        key = (*self._scope, sha, path, limit)
+        known = self._memory.histories.get(key)
+        if known is not None:
+            return known
+        params: dict[str, str | int] = {"sha": sha, "path": path, "per_page": min(limit, 100)}
+        found = self._commits(self._client.get(f"{self._path}/commits", params))[:limit]
+        if is_full_sha(sha):
+            self._memory.histories.put(key, found)
+        return found
+
+    def commits_of(self, number: int) -> tuple[Commit, ...]:
+        """Give the commits of a pull request, oldest first (at most 250, GitHub's limit)."""
+        return self._commits(list(self._client.pages(f"{self._path}/pulls/{number:d}/commits")))
+
+    def _commits(self, data: Any) -> tuple[Commit, ...]:
+        with understood("commits"):
+            return tuple(values.commit(one, ours=self._authorship.commit_is_ours(one)) for one in data)
+
+    def pull_of_commit(self, sha: str) -> Pull | None:
+        """Give the merged pull request that brought a commit to its base branch."""
+        path = f"{self._path}/commits/{quote(sha, safe='')}/pulls"
+        # 422: "No commit found for SHA".
+        unknown = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+        answer = self._client.send("GET", path, answers=unknown)
+        if answer.status != HTTPStatus.OK:
+            return None
+        merged = [pull for pull in self._pulls(answer.data) if pull.merged]
+        # The list also holds pull requests that carried the commit on, to other branches.
+        exact = [pull for pull in merged if pull.merge_sha == sha]
+        return next(iter([*exact, *sorted(merged, key=lambda p: p.number)]), None)
+
+    def pulls_from(self, branch: str) -> tuple[Pull, ...]:
+        """Give this App's pull requests from a branch of this repository, any state, newest first."""
+        params = {"state": "all", "head": f"{self._owner}:{branch}", "sort": "created", "direction": "desc"}
+        found = self._pulls(self._client.pages(f"{self._path}/pulls", params))
+        # Not every server filters by "head" as strictly as documented.
+        return tuple(p for p in found if p.ours and p.head_ref == branch and not p.from_fork)
+
+    def open_pulls(self) -> tuple[Pull, ...]:
+        """Give all open pull requests."""
+        return self._pulls(self._client.pages(f"{self._path}/pulls", {"state": "open"}))
+
+    def pulls_closed_since(self, when: datetime) -> tuple[Pull, ...]:
+        """Give closed pull requests updated since, newest first, at most 100."""
+        params: dict[str, str | int] = {
+            "state": "closed",
+            "sort": "updated",
+            "direction": "desc",
+            "per_page": 100,
+        }
+        found = self._pulls(self._client.get(f"{self._path}/pulls", params))
+        return tuple(pull for pull in found if pull.updated_at >= when)
+
+    def comments_since(self, when: datetime) -> tuple[tuple[int, Comment], ...]:
+        """Give (number, comment) of all pull requests, updated since, oldest first, at most 300."""
+        since = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        params = {"sort": "updated", "direction": "asc", "since": since}
+        data = list(islice(self._client.pages(f"{self._path}/issues/comments", params), _MOST_COMMENTS))
+        with understood("comments"):
+            # Conversations of plain issues are in the list too; their page tells them apart.
+            of_pulls = [one for one in data if "/issues/" not in urlsplit(one["html_url"]).path]
+            return tuple(
+                (
+                    int(one["issue_url"].rpartition("/")[2]),
+                    values.comment(one, ours=self._authorship.comment_is_ours(one)),
+                )
+                for one in of_pulls
+            )
+
+    def _pull(self, data: Any, ours: Callable[[Any], bool] | None = None) -> Pull:
+        with understood("a pull request"):
+            branch = data["base"]["repo"].get("default_branch")
+            if isinstance(branch, str):
+                self._memory.default_branches.put(self._scope, branch)
+            return values.pull(data, ours or self._authorship.is_ours)
+
+    def _pulls(self, data: Iterable[Any]) -> tuple[Pull, ...]:
+        return tuple(self._pull(one) for one in data)
+
+    def checks(self, sha: str) -> tuple[Check, ...]:
+        """Give this App's latest checks on a commit, one for each name, without annotations."""
+        runs = self._runs(sha, {})
+        with understood("checks"):
+            return tuple(values.check(run) for run in runs.values())
+
+    def _runs(self, sha: str, params: dict[str, str | int]) -> dict[str, Any]:
+        app = self._authorship.app_id
+        query = {"filter": "latest", "app_id": app, **params}
+        data = list(
+            self._client.pages(
+                f"{self._path}/commits/{quote(sha, safe='')}/check-runs", query, key="check_runs"
+            )
+        )
+        with understood("checks"):
+            own = [run for run in data if (run.get("app") or {}).get("id") == app]
+            return {run["name"]: run for run in sorted(own, key=lambda run: int(run["id"]))}

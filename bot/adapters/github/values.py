@@ -1,0 +1,279 @@
+"""GitHub's JSON as the bot's values.
+
+Source: GitHub's OpenAPI description (2022-11-28): simple-user, pull-request, pull-request-simple,
+issue-comment, pull-request-review, diff-entry, commit, check-run. Fields of lists and of single
+objects differ: what a list leaves out is worked out or stays at its default.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from bot.core.problems import OutsideFailure
+from bot.ports import (
+    Actor,
+    ChangedFile,
+    Check,
+    CheckConclusion,
+    Comment,
+    Commit,
+    Pull,
+    Role,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.ports import Annotation
+
+# GitHub's own words for an account that is gone.
+GHOST = Actor(10137, "ghost")
+LONGEST_OUTPUT = 65_535  # characters of a summary or text
+MOST_ANNOTATIONS = 50
+_LONGEST_TITLE = 255
+_LONGEST_REMARK = 16_000  # characters; GitHub's limit is 64 KB
+_CUT = "\n\n… cut here: GitHub takes no more."
+
+_CONCLUSIONS: dict[str, CheckConclusion] = {
+    "success": "success",
+    "failure": "failure",
+    "neutral": "neutral",
+    "action_required": "action_required",
+    "cancelled": "cancelled",
+    "timed_out": "failure",
+    "startup_failure": "failure",
+    "skipped": "neutral",
+    "stale": "cancelled",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The App as GitHub knows it: its number, and the account that its work is done under."""
+
+    app_id: int
+    user_id: int
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn an answer of another shape than documented into ``OutsideFailure``."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise OutsideFailure(f"GitHub's answer about {what} is not of the documented shape.") from error
+
+
+def moment(text: str) -> datetime:
+    """Give GitHub's time, aware and in UTC."""
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+def actor(data: Any) -> Actor:
+    """Give an account; ``ghost`` when it is gone."""
+    return GHOST if data is None else Actor(int(data["id"]), str(data["login"]), data.get("type") == "Bot")
+
+
+class Authorship:
+    """Decides what is ours, by identity alone, never by a text.
+
+    Args:
+        identity: Gives the App's identity. Asked only when an account is a bot at all.
+        app_id: The App's number, where it is known without asking.
+        signed_only: Whether a commit must also bear GitHub's signature. An author is a line of text
+            that anybody may write; a signature is not, but an Enterprise Server may not sign.
+    """
+
+    def __init__(
+        self, identity: Callable[[], Identity], *, app_id: int | None = None, signed_only: bool = False
+    ) -> None:
+        self._identity = identity
+        self._app_id = app_id
+        self._signed_only = signed_only
+
+    @property
+    def app_id(self) -> int:
+        """The App's number."""
+        return self._identity().app_id if self._app_id is None else self._app_id
+
+    def is_ours(self, user: Any) -> bool:
+        """Say whether an account is the App's own."""
+        who = actor(user)
+        return who.is_bot and who.id == self._identity().user_id
+
+    def comment_is_ours(self, data: Any) -> bool:
+        """Say whether the App wrote a comment: by author and, where it is told, by App."""
+        if not self.is_ours(data["user"]):
+            return False
+        app = data.get("performed_via_github_app")
+        return app is None or bool(app["id"] == self.app_id)
+
+    def commit_is_ours(self, data: Any) -> bool:
+        """Say whether GitHub attributes a commit to the App."""
+        # The author is null for an e-mail address without account, and ``{}`` in old answers.
+        if not data.get("author") or not self.is_ours(data["author"]):
+            return False
+        return not self._signed_only or (data["commit"].get("verification") or {}).get("verified") is True
+
+
+def pull(data: Any, ours: Callable[[Any], bool]) -> Pull:
+    """Give a pull request, from a list or by itself."""
+    head, base = data["head"], data["base"]
+    home = head["repo"]
+    merged = data.get("merged_at") is not None
+    return Pull(
+        number=data["number"],
+        title=data["title"],
+        body=data["body"] or "",
+        state=_state(data["state"]),
+        author=actor(data["user"]),
+        ours=ours(data["user"]),
+        head_ref=head["ref"],
+        head_sha=head["sha"],
+        head_repository=None if home is None else home["full_name"],
+        from_fork=home is None or home["id"] != base["repo"]["id"],
+        base_ref=base["ref"],
+        base_sha=base["sha"],
+        url=data["html_url"],
+        created_at=moment(data["created_at"]),
+        updated_at=moment(data["updated_at"]),
+        draft=bool(data.get("draft")),
+        locked=bool(data.get("locked")),
+        merged=merged,
+        merged_at=moment(data["merged_at"]) if merged else None,
+        merged_by=actor(data["merged_by"]) if data.get("merged_by") else None,
+        # While a pull request is open this is the trial merge, which is no commit of the base.
+        merge_sha=data.get("merge_commit_sha") if merged else None,
+        mergeable=data.get("mergeable"),
+        labels=tuple(label["name"] for label in data.get("labels", ())),
+    )
+
+
+def _state(text: str) -> Literal["open", "closed"]:
+    if text not in {"open", "closed"}:
+        raise ValueError(text)
+    return cast("Literal['open', 'closed']", text)
+
+
+def comment(data: Any, *, ours: bool) -> Comment:
+    """Give a comment of the conversation."""
+    return Comment(
+        id=data["id"],
+        kind="comment",
+        author=actor(data["user"]),
+        body=data["body"] or "",
+        created_at=moment(data["created_at"]),
+        ours=ours,
+        edited=data["updated_at"] != data["created_at"],
+        url=data["html_url"],
+    )
+
+
+def review(data: Any, *, ours: bool) -> Comment:
+    """Give a submitted review; REST does not tell whether its text was changed."""
+    return Comment(
+        id=data["id"],
+        kind="review",
+        author=actor(data["user"]),
+        body=data["body"],
+        created_at=moment(data["submitted_at"]),
+        ours=ours,
+        url=data["html_url"],
+    )
+
+
+def changed_file(data: Any) -> ChangedFile:
+    """Give a file of a pull request; a removed one has no blob at the head."""
+    status = str(data["status"])
+    blob = None if status == "removed" else data["sha"]
+    return ChangedFile(data["filename"], status, blob, data.get("previous_filename"))
+
+
+def commit(data: Any, *, ours: bool) -> Commit:
+    """Give a commit; the author is the account GitHub knows, empty when it knows none."""
+    return Commit(
+        sha=data["sha"],
+        message=data["commit"]["message"],
+        at=moment(data["commit"]["committer"]["date"]),
+        author=data["author"]["login"] if data.get("author") else "",
+        ours=ours,
+        parents=tuple(parent["sha"] for parent in data["parents"]),
+    )
+
+
+def role(data: Any) -> Role:
+    """Give a role by its name; a role of an organisation's own by what it allows.
+
+    Source: OpenAPI, repository-collaborator-permission. ``permission`` alone will not do: it
+    says ``write`` for maintain and ``read`` for triage.
+    """
+    name = str(data.get("role_name", ""))
+    if name.upper() in Role.__members__:
+        return Role[name.upper()]
+    allowed = (data.get("user") or {}).get("permissions") or {}
+    ranks = {"admin": Role.ADMIN, "maintain": Role.MAINTAIN, "push": Role.WRITE}
+    ranks |= {"triage": Role.TRIAGE, "pull": Role.READ}
+    granted = [rank for key, rank in ranks.items() if allowed.get(key) is True]
+    return max(granted, default=Role.NONE)
+
+
+def check(data: Any) -> Check:
+    """Give a check run. Its annotations are not part of the answer."""
+    output = data.get("output") or {}
+    done = data["status"] == "completed"
+    return Check(
+        name=data["name"],
+        conclusion=_CONCLUSIONS[data["conclusion"]] if done else None,
+        title=output.get("title") or "",
+        summary=output.get("summary") or "",
+        text=output.get("text") or "",
+        external_id=data.get("external_id") or "",
+    )
+
+
+def check_body(wanted: Check) -> dict[str, Any]:
+    """Give the body of a request that makes or changes a check run, within GitHub's limits."""
+    summary = wanted.summary
+    left_out = len(wanted.annotations) - MOST_ANNOTATIONS
+    if left_out > 0:
+        note = f"\n\n{left_out} annotations are not shown: GitHub takes {MOST_ANNOTATIONS}."
+        summary = _cut(summary, LONGEST_OUTPUT - len(note)) + note
+    output: dict[str, Any] = {
+        "title": _cut(wanted.title, _LONGEST_TITLE, mark="…"),
+        "summary": _cut(summary, LONGEST_OUTPUT),
+        "text": _cut(wanted.text, LONGEST_OUTPUT),
+    }
+    if wanted.annotations:
+        output["annotations"] = [_annotation(a) for a in wanted.annotations[:MOST_ANNOTATIONS]]
+    body: dict[str, Any] = {"name": wanted.name, "external_id": wanted.external_id, "output": output}
+    if wanted.conclusion is None:
+        return body | {"status": "in_progress"}
+    return body | {"status": "completed", "conclusion": wanted.conclusion}
+
+
+def says(run: Any, body: dict[str, Any]) -> bool:
+    """Say whether a check run shows what ``body`` would make it show, annotations aside."""
+    shown, wanted = run.get("output") or {}, body["output"]
+    return (
+        (run["status"], run.get("conclusion")) == (body["status"], body.get("conclusion"))
+        and (run.get("external_id") or "") == body["external_id"]
+        and all((shown.get(key) or "") == wanted[key] for key in ("title", "summary", "text"))
+    )
+
+
+def _annotation(remark: Annotation) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "path": remark.path,
+        "start_line": remark.start_line,
+        "end_line": remark.end_line,
+        "annotation_level": remark.level,
+        "message": _cut(remark.message, _LONGEST_REMARK),
+    }
+    return shown | ({"title": _cut(remark.title, _LONGEST_TITLE, mark="…")} if remark.title else {})
+
+
+def _cut(text: str, longest: int, *, mark: str = _CUT) -> str:
+    return text if len(text) <= longest else text[: longest - len(mark)] + mark
