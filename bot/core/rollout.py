@@ -59,7 +59,8 @@ class Rollout:
 NOTHING = Rollout(Phase.NONE, None, 0)
 
 
-def _holds(split: Split, record: Record, weight: int) -> bool:
+def holds(split: Split, record: Record, weight: int) -> bool:
+    """Whether a split is a rollout's step to ``weight``, and nothing else."""
     if split.floating_percent:
         return False
     if weight == ALL:
@@ -82,7 +83,7 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
     if record.step == ROLLBACK:
         back = split.percent_of(record.stable) == ALL and not split.floating_percent
         return Rollout(Phase.ROLLED_BACK, record, 0) if back else NOTHING
-    reached = next((w for w in record.steps if w >= record.weight and _holds(split, record, w)), None)
+    reached = next((w for w in record.steps if w >= record.weight and holds(split, record, w)), None)
     if reached is None:
         # After the end anything may follow: the next image, another rollout by hand.
         phase = Phase.NONE if record.weight == ALL else Phase.DRIFTED
@@ -162,7 +163,7 @@ def candidate_name(facts: StartFacts) -> tuple[str, bool]:
         raise Declined(
             Problem(
                 "no-new-revision",
-                f"The template of {code(facts.service)} is what it was before: there is no new revision to try.",
+                f"The template of {code(facts.service)} is what it was before: nothing new to try.",
                 "Change the image or anything else under `spec.template`.",
             )
         )

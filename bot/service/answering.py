@@ -1,0 +1,149 @@
+"""The verbs that only read: ``status``, ``why``, ``help``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.core import report
+from bot.core.commands import help_text
+from bot.core.outcome import Outcome
+from bot.core.rollout import Phase, clock
+from bot.core.text import code, code_block
+from bot.service import proposing
+from bot.service.converge import gate_of, hold_words
+from bot.service.scene import Kind
+
+if TYPE_CHECKING:
+    from bot.core import commands as c
+    from bot.core.rules import RuleSet
+    from bot.service.proposing import Ours
+    from bot.service.reading import Standing
+    from bot.service.verbs import Case
+
+
+def helping(command: c.Help) -> Outcome:
+    """Say how the commands are used."""
+    return Outcome("answered", "shown", help_text(command.about), verb="help")
+
+
+_PHASES = {
+    Phase.NONE: "No rollout is running.",
+    Phase.DONE: "The rollout is done.",
+    Phase.ROLLED_BACK: "The rollout was rolled back.",
+    Phase.DRIFTED: "The traffic block was changed by hand; `/rollback` turns back.",
+}
+
+
+def status(case: Case, _command: c.Status) -> Outcome:
+    """Show the split on the base branch, the rollout's place, and the open pull requests."""
+    standing = case.standing()
+    rollout, record = standing.rollout, standing.rollout.record
+    parts = []
+    if rollout.phase is Phase.ROLLING and record is not None:
+        parts.append(
+            f"{code(case.service.name)}: {code(record.candidate)} has **{rollout.weight} %** on "
+            f"{code(case.service.base)}, {code(record.stable)} the rest (rollout `{record.rollout}`, from "
+            f"#{record.pull}; steps {', '.join(map(str, record.steps))})."
+        )
+    else:
+        parts.append(f"{code(case.service.name)}: {_PHASES.get(rollout.phase, '')}")
+    if standing.held is not None:
+        parts.append(code_block(report.bars(standing.split)))
+    else:
+        parts.append(f"The service is not on {code(case.service.base)} yet.")
+    ours = proposing.open_for(case.desk, case.service)
+    parts += [f"- #{one.pull.number}: {_purpose(case, one)}" for one in ours]
+    if case.scene.kind is Kind.OPEN:
+        parts += _armed_line(case)
+    return case.outcome("answered", "shown", "\n\n".join(parts), record)
+
+
+def _purpose(case: Case, ours: Ours) -> str:
+    proposal = ours.proposal
+    if proposal.kind == "rollback":
+        return "rolls back; merging it applies it."
+    if proposal.kind == "start":
+        return f"starts the rollout at {proposal.weight} %."
+    gate = gate_of(case.desk, proposal, _rules_of(case))
+    waits = " ".join(gate.reasons) or "It may be merged."
+    wish = f" {code(proposal.wish.by)} asked to promote it." if proposal.wish else ""
+    return f"{proposal.before} % → {proposal.weight} %. {waits}{wish}"
+
+
+def _rules_of(case: Case) -> RuleSet:
+    record = case.standing().rollout.record
+    return case.desk.rulebook.get(record.rules) if record is not None else case.desk.rules_of(case.service)
+
+
+def _armed_line(case: Case) -> list[str]:
+    from bot.service.starting import armed_record  # noqa: PLC0415 - ``starting`` builds on this layer
+
+    armed = armed_record(case.desk, case.scene.pull, case.service)
+    if armed is None:
+        return ["This pull request holds no canary; `/canary 25` makes one."]
+    return [f"Merging this pull request gives {code(armed.candidate)} {armed.weight} %."]
+
+
+def why(case: Case, _command: c.Why) -> Outcome:
+    """List every rule on the next step with verdict, value, threshold and origin."""
+    standing = case.standing()
+    record = standing.rollout.record
+    if standing.rollout.phase is not Phase.ROLLING or record is None:
+        text = f"{code(case.service.name)}: {_PHASES.get(standing.rollout.phase, '')} No rule applies."
+        return case.outcome("answered", "shown", text, record)
+    rules = case.desk.rulebook.get(record.rules)
+    mine = proposing.open_for(case.desk, case.service)
+    step = next((o for o in mine if o.proposal.kind == "step"), None)
+    rows = ["| rule | verdict | value | threshold | origin |", "|---|---|---|---|---|"]
+    rows += [f"| {' | '.join(row)} |" for row in _rows(case, standing, rules, step, mine)]
+    head = f"{code(case.service.name)} at {standing.rollout.weight} %"
+    goal = f", next {standing.rollout.next_weight} %" + (
+        f" in #{step.pull.number}" if step is not None else ""
+    )
+    return case.outcome("answered", "shown", f"{head}{goal}:\n\n" + "\n".join(rows), record)
+
+
+def _rows(
+    case: Case, standing: Standing, rules: RuleSet, step: Ours | None, mine: tuple[Ours, ...]
+) -> list[tuple[str, ...]]:
+    weight = standing.rollout.weight
+    origin = f"`rules/{rules.id}.yaml`"
+    rows: list[tuple[str, ...]] = []
+    back = next((o for o in mine if o.proposal.kind == "rollback"), None)
+    if back is not None:
+        rows.append(("no rollback proposed", "fail", f"#{back.pull.number} is open", "none", "product"))
+    if step is None:
+        rows.append(("step proposed", "fail", "no open pull request", "one", "product"))
+        return rows
+    gate = gate_of(case.desk, step.proposal, rules)
+    now = case.desk.now()
+    gone = report.minutes(max(0, (now - gate.since).total_seconds() // 60 * 60))
+    bake = report.minutes(rules.bake_at(weight).total_seconds())
+    verdict = "pass" if now >= gate.bake_ends else "wait"
+    rows.append(
+        ("bake time", verdict, f"{gone} since {clock(gate.since)}", bake, f"{origin}, step {weight} %")
+    )
+    hold = step.proposal.hold
+    active = hold is not None and (hold.expires is None or now < hold.expires)
+    rows.append(
+        (
+            "hold",
+            "wait" if active else "pass",
+            hold_words(hold) if active and hold else "none",
+            "none",
+            "/hold",
+        )
+    )
+    wish = step.proposal.wish
+    asked = f"by {code(wish.by)}" if wish else "nobody asked"
+    auto = rules.auto and weight > 0
+    rows.append(
+        (
+            "promotion",
+            "pass" if wish or auto else "wait",
+            "by the rules" if auto else asked,
+            "a merge, `/promote` or `auto`",
+            origin,
+        )
+    )
+    return rows

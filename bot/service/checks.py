@@ -1,0 +1,161 @@
+"""``canary / plan``: the manifests of a pull request are valid, and are what the command meant."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from bot.core import naming, report, trailers
+from bot.core.problems import Declined, Place, Problem
+from bot.core.rollout import holds
+from bot.core.text import code
+from bot.core.trailers import CANCEL
+from bot.core.validate import problems_of
+from bot.ports import Annotation, Check
+from bot.service.proposing import PLAN
+from bot.service.reading import touched
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bot.core.trailers import Record
+    from bot.ports import Pull
+    from bot.service.desk import Desk
+    from bot.service.reading import Touched
+
+
+def plan_check(desk: Desk, pull: Pull) -> Check | None:
+    """Judge the head of an open pull request; neutral where no service is touched.
+
+    ``None`` when the base branch is gone.
+    """
+    tip = desk.tip(pull.base_ref)
+    if tip is None:
+        return None
+    try:
+        changed = touched(desk.repo, pull, before=tip, target=pull.head_sha)
+    except Declined as error:
+        return _failed(error.problems, "A manifest cannot be read")
+    if not changed:
+        return Check(
+            PLAN,
+            "neutral",
+            "No service is changed",
+            "No Knative Service is touched here.",
+            external_id="plan-none",
+        )
+    records = _records(desk, pull, changed, tip)
+    problems: list[Problem] = []
+    parts: list[str] = []
+    for one in changed:
+        record = records.get(one.service.key)
+        problems += _problems(one, record)
+        if one.target is not None:
+            before = one.before.version.split if one.before is not None else None
+            about = f": {code(record.candidate)} at {record.weight} %" if record is not None else ""
+            parts.append(f"### {code(one.service.name)}{about}")
+            parts.append(report.split_table(before, one.target.version.split))
+    summary = "\n\n".join(parts)
+    if problems:
+        return _failed(problems, f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", summary)
+    said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
+    title = f"Canary: {said}" if said else "The manifests are valid"
+    return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+
+
+def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], tip: str) -> dict[str, Record]:
+    """Give the last record of each service; asked for only where a block differs from the base's."""
+    differs = any(
+        one.target is not None
+        and one.target.manifest.targets != (one.before.manifest.targets if one.before is not None else ())
+        for one in changed
+    )
+    if not differs or pull.head_sha == tip:
+        return {}
+    found: dict[str, Record] = {}
+    for commit in desk.repo.commits_of(pull.number):
+        for record in trailers.records(commit.message) if commit.ours else ():
+            if record.step == CANCEL:
+                found.pop(record.service, None)
+            else:
+                found[record.service] = record
+    return found
+
+
+def _problems(one: Touched, record: Record | None) -> list[Problem]:
+    if one.target is None:
+        return []
+    manifest, version = one.target.manifest, one.target.version
+    name = manifest.template_name
+    place = one.target.place
+    problems = list(problems_of(version.split, service=manifest.name, template_name=name, place=place))
+    before = one.before
+    changed = before is not None and before.version.template != version.template
+    if before is not None and changed and name is not None and before.version.template_name == name:
+        problems.append(
+            Problem(
+                "name-unchanged",
+                f"The template changes and keeps its revision name {code(name)}: the API server refuses that.",
+                "`/canary 25` gives it a new name, or change `spec.template.metadata.name`.",
+                Place(manifest.path, manifest.template_name_line or manifest.line),
+            )
+        )
+    if record is not None:
+        problems += _against_record(one, record, place)
+    return problems
+
+
+def _against_record(one: Touched, record: Record, place: Place) -> list[Problem]:
+    if one.target is None:
+        return []
+    manifest, version = one.target.manifest, one.target.version
+    again = f"Comment `/canary {record.weight}` again."
+    stale = (
+        manifest.template_name is not None
+        and naming.is_generated(manifest.template_name, manifest.name)
+        and naming.revision_name(manifest.name, version.template) != manifest.template_name
+    )
+    if manifest.template_name != record.candidate or stale:
+        shown = code(manifest.template_name or "none")
+        return [
+            Problem(
+                "name-unchanged",
+                f"The template changed after `/canary`: its revision name {shown} does not belong to it.",
+                again,
+                Place(manifest.path, manifest.template_name_line or manifest.line),
+            )
+        ]
+    if not holds(version.split, record, record.weight):
+        return [
+            Problem(
+                "drifted",
+                f"The traffic block is not what `/canary {record.weight}` wrote.",
+                again,
+                place,
+            )
+        ]
+    return []
+
+
+def _failed(problems: Sequence[Problem], title: str, summary: str = "") -> Check:
+    text = "\n\n".join(report.problem_text(p, with_code=True) for p in problems)
+    annotations = tuple(
+        Annotation(
+            path=p.place.path,
+            start_line=p.place.line,
+            end_line=p.place.line,
+            level="failure",
+            message=f"{p.message} {p.remedy}".strip().replace("`", ""),
+            title=p.code,
+        )
+        for p in problems
+        if p.place is not None and p.place.path and p.place.line is not None
+    )
+    whole = f"{text}\n\n{summary}".strip()
+    return Check(
+        PLAN, "failure", title[:200], whole, annotations=annotations, external_id=_digest("bad", title, whole)
+    )
+
+
+def _digest(*parts: str) -> str:
+    return f"plan-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"

@@ -1,0 +1,425 @@
+"""Where a rollout stands is read from Git and GitHub; the next missing effect is carried out.
+
+Level-triggered: it makes no difference why a service is looked at, how often, or what was
+missed. Each effect has a deterministic name and is looked for before it is made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from bot.core import naming, report
+from bot.core.markers import Answer, Hold, Proposal
+from bot.core.problems import Declined
+from bot.core.rollout import Gate, Phase, judge, moved, step_record
+from bot.core.text import code
+from bot.ports import Check, Missing, Moved, Refused, Role
+from bot.service import proposing
+from bot.service.proposing import GATE, PLAN, Ours
+
+if TYPE_CHECKING:
+    from bot.core.rules import RuleSet
+    from bot.core.trailers import Record
+    from bot.service.desk import Desk
+    from bot.service.proposing import Change
+    from bot.service.reading import Service, Standing
+
+SOON = timedelta(seconds=5)
+LATER = timedelta(minutes=10)
+LONGEST_CHAIN = 25  # steps merged in one look; a rule set has far fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a look at a service found and did.
+
+    ``again`` is when to look again, ``step`` the open pull request of the next step, ``merged`` the
+    numbers of pull requests merged in this look.
+    """
+
+    standing: Standing | None
+    again: datetime | None = None
+    step: Ours | None = None
+    gate: Gate | None = None
+    merged: tuple[int, ...] = ()
+    refusal: str = ""
+
+
+def converge(desk: Desk, service: Service) -> Progress:
+    """Look at a service and carry out what is missing, until nothing is.
+
+    Raises:
+        OutsideFailure: GitHub did not answer; the next look goes on from there.
+    """
+    merged: tuple[int, ...] = ()
+    while len(merged) < LONGEST_CHAIN:
+        progress = _once(desk, service)
+        merged += progress.merged
+        if not progress.merged:
+            return replace(progress, merged=merged)
+        desk.forget(service.base)
+    return Progress(None, again=desk.now() + LATER, merged=merged)
+
+
+def _once(desk: Desk, service: Service) -> Progress:
+    if desk.tip(service.base) is None:
+        return Progress(None)
+    try:
+        standing = desk.standing(service)
+    except Declined as error:
+        _tell_unreadable(desk, service, error)
+        return Progress(None)
+    ours = proposing.open_for(desk, service)
+    rollout = standing.rollout
+    ours = _without_leftovers(desk, standing, ours)
+    if rollout.record is not None and rollout.phase in {Phase.DONE, Phase.ROLLED_BACK}:
+        _summarise(desk, standing, rollout.record)
+    back = next((o for o in ours if o.proposal.kind == "rollback"), None)
+    if rollout.phase is Phase.DRIFTED:
+        for step in (o for o in ours if o.proposal.kind == "step"):
+            _show_drift(desk, standing, step)
+        return Progress(standing)
+    if rollout.phase is not Phase.ROLLING or back is not None:
+        return Progress(standing)
+    try:
+        return _next_step(desk, standing, ours)
+    except Declined as error:
+        _tell_unreadable(desk, service, error)
+        return Progress(standing)
+
+
+def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
+    for step in proposing.open_for(desk, service):
+        text = "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
+        check = Check(
+            GATE, "failure", "The manifest on the base branch cannot be read", text, external_id="unreadable"
+        )
+        proposing.show_check(desk, step.pull.head_sha, check)
+
+
+def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> tuple[Ours, ...]:
+    """Close the bot's pull requests that the state on the base branch has overtaken."""
+    kept = []
+    back_open = any(o.proposal.kind == "rollback" and _is_current(o, standing) for o in ours)
+    for one in ours:
+        why = _overtaken(one, standing, back_open=back_open)
+        if why is None:
+            kept.append(one)
+        else:
+            proposing.close(desk, one, why[0], text=why[1])
+    return tuple(kept)
+
+
+def _is_current(one: Ours, standing: Standing) -> bool:
+    record = standing.rollout.record
+    return record is not None and record.rollout == one.proposal.rollout
+
+
+def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, str] | None:
+    kind, rollout = one.proposal.kind, standing.rollout
+    if kind == "start":
+        return None
+    if not _is_current(one, standing):
+        return "superseded", "Closed: another rollout of the service has taken over."
+    if kind == "rollback":
+        if rollout.phase is Phase.ROLLED_BACK:
+            return "overtaken", "Closed: all traffic is with the stable revision already."
+        return None
+    if back_open or rollout.phase is Phase.ROLLED_BACK:
+        return "rollback", "Closed: the rollout is being rolled back."
+    if rollout.phase is Phase.DRIFTED or one.proposal.weight == rollout.next_weight:
+        return None
+    return "overtaken", f"Closed: the candidate has {rollout.weight} % already."
+
+
+def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> Progress:
+    record, weight = standing.rollout.record, standing.rollout.next_weight
+    if record is None or weight is None:
+        return Progress(standing)
+    rules = desk.rulebook.get(record.rules)
+    step = next((o for o in ours if o.proposal.kind == "step" and o.proposal.weight == weight), None)
+    if step is None:
+        branch = naming.step_branch(record.rollout, weight)
+        latest = next(iter(proposing.from_branch(desk, branch)), None)
+        if latest is not None and latest.pull.state == "closed":
+            return _closed_step(desk, standing, latest)
+        step = latest if latest is not None else open_step(desk, standing, record, rules, weight)
+    return _judge_step(desk, standing, rules, step)
+
+
+def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
+    if step.pull.merged:
+        # Merged, and the base branch does not show it yet: GitHub's replicas lag for a moment.
+        return Progress(standing, again=desk.now() + SOON)
+    if not step.proposal.closed and step.proposal.hold is None:
+        held = replace(step.proposal, hold=Hold(by="", cause="closed"))
+        proposing.rewrite(desk, step, held)
+        text = (
+            f"Closing this means **hold**: {code(standing.service.name)} stays at {standing.rollout.weight} %. "
+            "`/resume` opens a new pull request for this step, `/rollback` turns back."
+        )
+        desk.repo.reply(step.pull.number, report.notice("step-closed", text, standing.rollout.record))
+    return Progress(standing, step=step)
+
+
+# --- making a step ----------------------------------------------------------------------------
+
+
+def open_step(desk: Desk, standing: Standing, record: Record, rules: RuleSet, weight: int) -> Ours:
+    """Open the pull request of the next step, with its checks.
+
+    Raises:
+        Declined: The manifest cannot be edited so.
+    """
+    since, hold = _arrival(desk, standing, record, rules)
+    back = next(iter(proposing.from_branch(desk, naming.step_branch(record.rollout, "rollback"))), None)
+    if hold is None and back is not None and not back.pull.merged:
+        # Somebody wanted to turn back and thought better of it: going on takes a word of a person.
+        hold = Hold(by="", cause="closed")
+    proposal = Proposal(
+        kind="step",
+        service=record.service,
+        rollout=record.rollout,
+        weight=weight,
+        before=standing.rollout.weight,
+        pull=record.pull,
+        base=standing.service.base,
+        since=since.isoformat(),
+        hold=hold,
+    )
+    change = _change(standing, weight, rules)
+    gate = gate_of(desk, proposal, rules)
+    step = proposing.propose(
+        desk,
+        standing.tip,
+        change,
+        proposal,
+        title=report.step_title(standing.service.name, proposal.before, weight),
+        body=report.step_body(proposal, change.record, standing.split, change.split, rules, gate),
+    )
+    plan = Check(
+        PLAN,
+        "success",
+        f"{weight} % for {change.record.candidate}",
+        report.split_table(standing.split, change.split),
+        external_id="plan-ok",
+    )
+    proposing.show_check(desk, step.pull.head_sha, plan, fresh=True)
+    return step
+
+
+def _change(standing: Standing, weight: int, rules: RuleSet) -> Change:
+    old = standing.rollout.record
+    if old is None:  # pragma: no cover - callers have a rollout
+        raise ValueError(standing)
+    record = step_record(standing.rollout, weight, requested_by=old.requested_by, comment=old.comment)
+    split = moved(standing.split, record, weight)
+    return proposing.step_change(standing, record, split, proposing.rules_line(rules, weight))
+
+
+def _arrival(desk: Desk, standing: Standing, record: Record, rules: RuleSet) -> tuple[datetime, Hold | None]:
+    """Tell since when the present weight holds, and whether a hold came along with it."""
+    weight = standing.rollout.weight
+    for earlier in proposing.from_branch(desk, naming.step_branch(record.rollout, weight)):
+        if earlier.pull.merged and earlier.pull.merged_at is not None:
+            return earlier.pull.merged_at, _hold_after(earlier, rules)
+    try:
+        pull = desk.repo.pull(record.pull)
+    except Missing:
+        pull = None
+    if pull is not None and pull.merged_at is not None and weight == record.weight:
+        return pull.merged_at, _hold_said_on(desk, record)
+    history = desk.repo.history(standing.service.path, standing.tip)
+    return (history[0].at if history else desk.now()), None
+
+
+def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:
+    proposal, pull = earlier.proposal, earlier.pull
+    if proposal.hold is not None and proposal.hold.cause == "command":
+        return proposal.hold
+    if (
+        proposal.kind != "step"
+        or not proposal.since
+        or pull.merged_at is None
+        or not rules.hold_on_early_merge
+    ):
+        return None
+    ends = datetime.fromisoformat(proposal.since) + rules.bake_at(proposal.before)
+    by_person = pull.merged_by is not None and not pull.merged_by.is_bot
+    return (
+        Hold(pull.merged_by.login, "early-merge")
+        if by_person and pull.merged_by and pull.merged_at < ends
+        else None
+    )
+
+
+def _hold_said_on(desk: Desk, record: Record) -> Hold | None:
+    """Find a hold that was asked for before the merge: the last answer on the first pull request counts."""
+    hold = None
+    for comment in desk.repo.comments(record.pull):
+        answer = Answer.read(comment.body) if comment.ours else None
+        if answer is not None and answer.rollout == record.rollout:
+            if "hold" in answer.verbs and answer.hold is not None:
+                hold = answer.hold
+            elif "resume" in answer.verbs:
+                hold = None
+    return hold
+
+
+# --- judging a step ---------------------------------------------------------------------------
+
+
+def gate_of(desk: Desk, proposal: Proposal, rules: RuleSet) -> Gate:
+    """Judge whether a step may be merged now."""
+    now = desk.now()
+    hold = proposal.hold
+    return judge(
+        rules,
+        proposal.before,
+        since=datetime.fromisoformat(proposal.since) if proposal.since else now,
+        now=now,
+        hold=None if hold is None else hold_words(hold),
+        hold_until=None if hold is None else hold.expires,
+    )
+
+
+def hold_words(hold: Hold) -> str:
+    """Say who holds a rollout and why."""
+    if hold.cause == "early-merge":
+        return (
+            f"On hold: {code(hold.by)} merged the last step before its bake time was over (`/resume` goes on)"
+        )
+    if hold.cause == "closed":
+        return "On hold: the step's pull request was closed (`/resume` opens a new one)"
+    reason = f", because {code(hold.reason)}" if hold.reason else ""
+    return f"On hold by {code(hold.by)}{reason}"
+
+
+def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> Progress:
+    change = _change(standing, step.proposal.weight, rules)
+    step, extra, sound = _refresh(desk, standing, change, step)
+    gate = gate_of(desk, step.proposal, rules)
+    body = report.step_body(step.proposal, change.record, standing.split, change.split, rules, gate)
+    step = proposing.rewrite(desk, step, step.proposal, body)
+    if not sound:
+        check = Check(
+            GATE, "failure", "Changed by hand", extra, external_id=f"gate-hand-{step.pull.head_sha[:12]}"
+        )
+        proposing.show_check(desk, step.pull.head_sha, check)
+        return Progress(standing, again=gate.until, step=step, gate=gate)
+    proposing.show_check(
+        desk, step.pull.head_sha, proposing.gate_check(step, gate, standing.split, change.split, extra)
+    )
+    wished = step.proposal.wish is not None
+    if gate.passes and (wished or (rules.auto and step.proposal.before > 0)) and not step.pull.draft:
+        return _merge(desk, standing, step, gate)
+    return Progress(standing, again=gate.until, step=step, gate=gate)
+
+
+def _refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple[Ours, str, bool]:
+    """Rebuild a step whose base changed under it; a person's commits are kept and judged.
+
+    Returns:
+        The step, a remark for its check, and whether its file is what the step says.
+    """
+    expected = change.content()
+    try:
+        file = desk.repo.file(standing.service.path, step.pull.head_sha)
+    except Refused:
+        file = None
+    if file is not None and file.content == expected:
+        return step, "", True
+    if all(commit.ours for commit in desk.repo.commits_of(step.pull.number)):
+        message = report.commit_message(change.record, step.proposal.before, "Rebuilt from the base branch.")
+        sha = desk.repo.commit_on(standing.tip, standing.service.path, expected, message)
+        try:
+            desk.repo.move_branch(step.pull.head_ref, old=step.pull.head_sha, new=sha)
+        except Moved:
+            return step, "The branch moved while it was rebuilt.", False
+        return Ours(replace(step.pull, head_sha=sha), step.proposal), "", True
+    return step, _on_hand_edit(desk, standing, change, step), False
+
+
+def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) -> str:
+    from bot.service.reading import read_held  # noqa: PLC0415 - only people's commits need it
+
+    try:
+        held = read_held(desk.repo, standing.service.path, standing.service.id, step.pull.head_sha)
+    except Declined as error:
+        return "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
+    if held is None:
+        return f"{code(standing.service.name)} is not in this branch any more."
+    said = (
+        "keeps the step's split and changes other lines"
+        if held.version.split == change.split
+        else "holds another split than the step"
+    )
+    return (
+        f"A person committed to this branch: the file {said}. The bot has stopped rewriting it and will not merge "
+        "it by itself; a person may. An edit that equals a later step counts as that step.\n\n"
+        f"{report.split_table(standing.split, held.version.split)}\n\n"
+        "To have the step built again, close this pull request, delete its branch and comment `/resume`."
+    )
+
+
+def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
+    record = standing.rollout.record
+    text = (
+        "The traffic block on the base branch was changed by hand: no step can be computed from it.\n\n"
+        f"{report.split_table(None, standing.split)}\n\n"
+        "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
+    )
+    title = f"Drifted from {record.weight} %" if record else "Drifted"
+    check = Check(GATE, "failure", title, text, external_id=f"gate-drift-{standing.tip[:12]}")
+    proposing.show_check(desk, step.pull.head_sha, check)
+
+
+# --- merging ----------------------------------------------------------------------------------
+
+
+def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
+    wish = step.proposal.wish
+    if wish is not None and desk.repo.role_of(wish.by) < Role.WRITE:
+        # The right may have been withdrawn since the wish; a wish is worth what its owner may do now.
+        step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))
+        text = f"{code(wish.by)} may not promote any more; the wish is dropped."
+        desk.repo.reply(step.pull.number, report.notice("wish-dropped", text, standing.rollout.record))
+        return Progress(standing, again=gate.until, step=step, gate=gate)
+    who = (
+        f"Canary-Promoted-By: {wish.by}\nCanary-Comment: {wish.comment}"
+        if wish
+        else "Canary-Promoted-By: rules"
+    )
+    message = f"Bake time is over; nothing holds the rollout.\n\n{who}"
+    title = f"{step.pull.title} (#{step.pull.number})"
+    try:
+        desk.repo.merge(step.pull.number, sha=step.pull.head_sha, title=title, message=message)
+    except Moved:
+        return Progress(standing, again=desk.now() + SOON, step=step, gate=gate, refusal="the branch moved")
+    except Refused as refusal:
+        return Progress(standing, again=desk.now() + LATER, step=step, gate=gate, refusal=str(refusal))
+    return Progress(standing, gate=gate, merged=(step.pull.number,))
+
+
+# --- the end ----------------------------------------------------------------------------------
+
+
+def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
+    """Write the end of a rollout on the pull request it began on, once."""
+    name = f"{standing.rollout.phase}-{record.rollout}"
+    answers = (Answer.read(c.body) for c in desk.repo.comments(record.pull) if c.ours)
+    if any(a is not None and a.to == name for a in answers):
+        return
+    if standing.rollout.phase is Phase.DONE:
+        text = (
+            f"**Done**: {code(record.candidate)} has all traffic of {code(standing.service.name)} and is the stable "
+            f"revision now. `/rollback` still turns back to {code(record.stable)}."
+        )
+    else:
+        text = (
+            f"**Rolled back**: {code(record.stable)} has all traffic of {code(standing.service.name)} again."
+        )
+    text += f"\n\n{report.split_table(None, standing.split)}"
+    desk.repo.reply(record.pull, report.notice(name, text, record))

@@ -1,0 +1,209 @@
+"""The bot's own pull requests: found before they are made, made once, rebuilt from base.
+
+Names are functions of the rollout and the step, so a second try finds what the first one made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.core import naming, report
+from bot.core.markers import Proposal
+from bot.core.problems import Declined, OutsideFailure, Problem
+from bot.ports import Check, Exists, Moved, Refused
+from bot.service.desk import edited
+
+if TYPE_CHECKING:
+    from bot.core.rollout import Gate
+    from bot.core.rules import RuleSet
+    from bot.core.traffic import Split
+    from bot.core.trailers import Record
+    from bot.ports import Pull
+    from bot.service.desk import Desk
+    from bot.service.reading import Held, Service, Standing
+
+GATE = "canary / gate"
+PLAN = "canary / plan"
+LABEL = "canary"
+
+
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """One of the bot's pull requests with what it is for."""
+
+    pull: Pull
+    proposal: Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a pull request of the bot changes: one file on the base branch."""
+
+    service: Service
+    held: Held
+    split: Split
+    record: Record
+    reason: str
+    template_name: str | None = None
+
+    def content(self) -> bytes:
+        """Give the file as it shall be. Raises ``Declined``."""
+        return edited(self.held, self.split, self.template_name)
+
+
+def goal_of(proposal: Proposal) -> int | str:
+    """Give the last part of a proposal's branch name."""
+    return "rollback" if proposal.kind == "rollback" else proposal.weight
+
+
+def from_branch(desk: Desk, branch: str) -> tuple[Ours, ...]:
+    """Give the bot's pull requests from a branch, newest first."""
+    pulls = desk.repo.pulls_from(branch)
+    return tuple(Ours(p, value) for p in pulls if p.ours and (value := Proposal.read(p.body)) is not None)
+
+
+def open_for(desk: Desk, service: Service) -> tuple[Ours, ...]:
+    """Give the bot's open pull requests for a service, newest first."""
+    mine = (
+        Ours(p, value)
+        for p in desk.repo.open_pulls()
+        if p.ours and p.base_ref == service.base and (value := Proposal.read(p.body)) is not None
+    )
+    return tuple(sorted((o for o in mine if o.proposal.service == service.key), key=lambda o: -o.pull.number))
+
+
+def propose(desk: Desk, base_sha: str, change: Change, proposal: Proposal, *, title: str, body: str) -> Ours:
+    """Open a pull request of the bot, or find the open one.
+
+    Raises:
+        Declined: The file cannot be edited so, or GitHub refuses.
+        OutsideFailure: GitHub contradicts itself for now; look again later.
+    """
+    branch = naming.step_branch(proposal.rollout, goal_of(proposal))
+    earlier = from_branch(desk, branch)
+    if earlier and earlier[0].pull.state == "open":
+        return earlier[0]
+    content = change.content()
+    if content == change.held.file.content:
+        raise Declined(Problem("already", "The file holds that split already."))
+    try:
+        if not _persons_work(desk, earlier):
+            message = report.commit_message(change.record, proposal.before, change.reason)
+            sha = desk.repo.commit_on(base_sha, change.service.path, content, message)
+            _point(desk, branch, sha)
+        pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
+    except Exists:
+        again = from_branch(desk, branch)
+        if again and again[0].pull.state == "open":
+            return again[0]
+        raise OutsideFailure(f"the pull request of {branch} is neither there nor can it be opened") from None
+    except Refused as refusal:
+        raise refused(refusal) from None
+    desk.repo.add_labels(pull.number, [LABEL])
+    return Ours(pull, proposal)
+
+
+def _persons_work(desk: Desk, earlier: tuple[Ours, ...]) -> bool:
+    """Whether the branch of an earlier, closed pull request holds commits of people: those are kept."""
+    if not earlier or earlier[0].pull.merged:
+        return False
+    if desk.repo.tip(earlier[0].pull.head_ref) is None:
+        return False
+    return any(not commit.ours for commit in desk.repo.commits_of(earlier[0].pull.number))
+
+
+def _point(desk: Desk, branch: str, sha: str) -> None:
+    try:
+        desk.repo.create_branch(branch, sha)
+    except Exists:
+        # An earlier try, or an earlier pull request, left the branch: it moves to what is wanted now.
+        old = desk.repo.tip(branch)
+        if old is None:
+            raise OutsideFailure(f"the branch {branch} is neither there nor can it be made") from None
+        try:
+            desk.repo.move_branch(branch, old=old, new=sha)
+        except Moved:
+            raise OutsideFailure(f"the branch {branch} moved") from None
+
+
+def refused(refusal: Refused) -> Declined:
+    """Give GitHub's refusal in words for the pull request."""
+    return Declined(
+        Problem(
+            "not-mergeable",
+            "GitHub refuses the change.",
+            "A branch rule, a missing permission of the App or a conflict may be the cause.",
+            source=str(refusal)[:300],
+        )
+    )
+
+
+def rewrite(desk: Desk, ours: Ours, proposal: Proposal, body: str | None = None) -> Ours:
+    """Store another proposal value in the body of one of the bot's pull requests."""
+    text = body if body is not None else ours.pull.body.replace(ours.proposal.marker(), proposal.marker())
+    if text != ours.pull.body:
+        desk.repo.edit_pull(ours.pull.number, body=text)
+    return Ours(replace(ours.pull, body=text), proposal)
+
+
+def close(desk: Desk, ours: Ours, why: str, *, text: str) -> None:
+    """Close one of the bot's pull requests; the reason is stored first, so it is never a person's."""
+    rewrite(desk, ours, replace(ours.proposal, closed=why))
+    desk.repo.close_pull(ours.pull.number)
+    desk.repo.reply(ours.pull.number, report.notice(f"closed-{why}", text))
+
+
+def gate_check(ours: Ours, gate: Gate, before: Split, split: Split, extra: str = "") -> Check:
+    """Give the state of ``canary / gate`` on a step's pull request."""
+    weight = ours.proposal.weight
+    reasons = "\n".join(f"- {r}" for r in gate.reasons)
+    title = gate.reasons[0].replace("`", "") if gate.reasons else f"{weight} % may be merged"
+    summary = "\n\n".join(
+        part
+        for part in (
+            reasons or "Bake time is over and nothing holds the rollout.",
+            extra,
+            *_evidence(before, split),
+        )
+        if part
+    )
+    return Check(
+        name=GATE,
+        conclusion="success" if gate.passes else None,
+        title=title[:200],
+        summary=summary,
+        external_id=f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}",
+    )
+
+
+def _evidence(before: Split, split: Split) -> tuple[str, ...]:
+    return (report.split_table(before, split), "`/promote` · `/hold` · `/rollback` · `/canary why`")
+
+
+def _short(text: str) -> str:
+    return "".join(c for c in text if c.isalnum())[:60]
+
+
+def show_check(desk: Desk, sha: str, check: Check, *, fresh: bool = False) -> None:
+    """Set a check unless the commit shows that very state already."""
+    if not fresh:
+        old = next((c for c in desk.repo.checks(sha) if c.name == check.name), None)
+        if old is not None and (old.external_id, old.conclusion) == (check.external_id, check.conclusion):
+            return
+    desk.repo.set_check(sha, check, fresh=fresh)
+
+
+def step_change(standing: Standing, record: Record, split: Split, reason: str) -> Change:
+    """Give the change of a step whose manifest stands on the base branch."""
+    if standing.held is None:
+        raise Declined(
+            Problem("file-missing", f"`{standing.service.name}` is not on the base branch any more.")
+        )
+    return Change(standing.service, standing.held, split, record, reason)
+
+
+def rules_line(rules: RuleSet, weight: int) -> str:
+    """Give the sentence on a rule set that a commit message carries."""
+    bake = report.minutes(rules.bake_at(weight).total_seconds())
+    return f"Rule set {rules.id}: {weight} % bakes {bake} before the next step."

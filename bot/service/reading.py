@@ -1,0 +1,269 @@
+"""Facts: which services a pull request touches, and where their rollouts stand.
+
+Everything is read at a full sha, so that what was read together belongs together and
+can be cached for ever.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from bot.core import trailers
+from bot.core.problems import Declined, Place, Problem
+from bot.core.rollout import Rollout, Version, state_of
+from bot.core.text import code
+from bot.core.traffic import Split, defaulted
+from bot.manifests.knative import Manifest, find_services, is_candidate
+from bot.ports import File, Missing, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bot.core.trailers import Record
+    from bot.ports import ChangedFile, Commit, Pull, Repository
+
+_MANIFEST = (".yaml", ".yml", ".json")
+_SQUASHED = re.compile(r"\(#([0-9]{1,9})\)$", re.ASCII)
+LOOK_UPS = 3  # squash merges whose pull requests are asked for the bot's commits
+CACHED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of a file on one base branch. ``id`` is ``namespace/name``, the namespace may be empty."""
+
+    base: str
+    path: str
+    id: str
+
+    @property
+    def name(self) -> str:
+        """The service's name."""
+        return self.id.rpartition("/")[2]
+
+    @property
+    def key(self) -> str:
+        """``path#namespace/name``, as the trailers have it."""
+        return f"{self.path}#{self.id}"
+
+    @property
+    def what(self) -> str:
+        """The subject to look at, see ``bot.ports.Subject``."""
+        return f"service/{self.base}:{self.key}"
+
+    @classmethod
+    def parse(cls, base: str, key: str) -> Service | None:
+        """Read ``path#namespace/name``."""
+        path, mark, name = key.rpartition("#")
+        return cls(base, path, name) if mark and path and "/" in name else None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A service's manifest in a file at one commit."""
+
+    file: File
+    manifest: Manifest
+
+    @property
+    def version(self) -> Version:
+        """The manifest as the core wants it."""
+        m = self.manifest
+        return Version(defaulted(m.targets), m.template, m.template_name)
+
+    @property
+    def place(self) -> Place:
+        """Where the traffic block stands, or the document."""
+        lines = self.manifest.traffic_lines
+        return Place(self.manifest.path, lines[0] if lines else self.manifest.line)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A service that a pull request changes; a side is ``None`` where it has no such service."""
+
+    service: Service
+    before: Held | None
+    target: Held | None
+
+
+def read_held(repo: Repository, path: str, manifest_id: str, sha: str) -> Held | None:
+    """Give a service's manifest at a commit, ``None`` when it is not there.
+
+    Raises:
+        Declined: The file or the document cannot be read, or two documents match.
+    """
+    file = read_file(repo, path, sha)
+    if file is None:
+        return None
+    found = find_services(file.content, path, name=manifest_id.rpartition("/")[2])
+    hits = [m for m in found.manifests if m.id == manifest_id]
+    if len(hits) > 1:
+        lines = ", ".join(str(m.line) for m in hits)
+        raise Declined(
+            Problem(
+                "ambiguous-document",
+                f"{len(hits)} documents of {code(path)} are the service {code(manifest_id)} (lines {lines}).",
+                "Keep one of them.",
+            )
+        )
+    if not hits and found.problems:
+        raise Declined(*found.problems)
+    return Held(file, hits[0]) if hits else None
+
+
+def read_file(repo: Repository, path: str, sha: str) -> File | None:
+    """Give a file at a commit, ``None`` when it is not there.
+
+    Raises:
+        Declined: ``path-refused``.
+    """
+    try:
+        return repo.file(path, sha)
+    except Refused:
+        raise Declined(
+            Problem(
+                "path-refused",
+                f"{code(path)} is no plain file that the bot may write.",
+                "Links, submodules and files under `.git*` are never edited.",
+            )
+        ) from None
+
+
+def touched(repo: Repository, pull: Pull, *, before: str, target: str) -> tuple[Touched, ...]:
+    """Give the services whose document differs between two commits, in the files a pull request changes.
+
+    Raises:
+        Declined: A changed file looks like it holds a service and cannot be read.
+    """
+    result: list[Touched] = []
+    problems: list[Problem] = []
+    for changed in repo.changed_files(pull):
+        if not changed.path.endswith(_MANIFEST):
+            continue
+        try:
+            result += _touched_in(repo, pull, changed, before, target)
+        except Declined as error:
+            problems += error.problems
+    if not result and problems:
+        raise Declined(*problems)
+    return tuple(result)
+
+
+def _touched_in(
+    repo: Repository, pull: Pull, changed: ChangedFile, before: str, target: str
+) -> Iterable[Touched]:
+    new = read_file(repo, changed.path, target)
+    if new is None or not is_candidate(new.content):
+        return []
+    old = read_file(repo, changed.previous_path or changed.path, before)
+    olds = _by_id(old)
+    # Where the base branch went on, a difference may be its doing: the pull request must differ from both.
+    first = old if pull.base_sha == before else read_file(repo, changed.path, pull.base_sha)
+    firsts = olds if first is old else _by_id(first)
+    found = find_services(new.content, changed.path)
+    hits = []
+    for manifest in found.manifests:
+        was = olds.get(manifest.id)
+        began = firsts.get(manifest.id)
+        if _differs(was, manifest) and _differs(began, manifest):
+            held = Held(old, was) if old is not None and was is not None else None
+            service = Service(pull.base_ref, changed.path, manifest.id)
+            hits.append(Touched(service, held, Held(new, manifest)))
+    if not hits and found.problems:
+        raise Declined(*found.problems)
+    return hits
+
+
+def _by_id(file: File | None) -> dict[str, Manifest]:
+    return {} if file is None else {m.id: m for m in find_services(file.content, file.path).manifests}
+
+
+def _differs(one: Manifest | None, other: Manifest) -> bool:
+    return one is None or _content(one) != _content(other)
+
+
+def _content(manifest: Manifest) -> tuple[object, ...]:
+    return (manifest.template, manifest.template_name, manifest.targets)
+
+
+class Historian:
+    """Reads the bot's records out of a branch's history; remembers what cannot change."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[tuple[str, str], tuple[Record, ...]] = OrderedDict()
+        self._lock = Lock()
+
+    def records(self, repo: Repository, service: Service, sha: str) -> tuple[Record, ...]:
+        """Give a service's records, newest first, from the commits that changed its file."""
+        return tuple(r for r in self.all_records(repo, service.path, sha) if r.service == service.key)
+
+    def all_records(self, repo: Repository, path: str, sha: str) -> tuple[Record, ...]:
+        """Give the records of all services of a file, newest first."""
+        result: list[Record] = []
+        look_ups = LOOK_UPS
+        for commit in repo.history(path, sha):
+            own = tuple(reversed(trailers.records(commit.message))) if commit.ours else ()
+            squashed = _SQUASHED.search(commit.message.partition("\n")[0])
+            if not own and squashed is not None and look_ups:
+                look_ups -= 1
+                own = self._of_squash(repo, commit, int(squashed[1]))
+            result += own
+        return tuple(result)
+
+    def _of_squash(self, repo: Repository, commit: Commit, number: int) -> tuple[Record, ...]:
+        key = (repo.name, commit.sha)
+        with self._lock:
+            if key in self._known:
+                return self._known[key]
+        found: tuple[Record, ...] = ()
+        try:
+            # The subject is anybody's text: the pull request must name this very commit as its merge.
+            found = tuple(reversed(records_of_pull(repo, number)))
+            if found and repo.pull(number).merge_sha != commit.sha:
+                found = ()
+        except Missing:
+            pass
+        with self._lock:
+            self._known[key] = found
+            while len(self._known) > CACHED:
+                self._known.popitem(last=False)
+        return found
+
+
+def records_of_pull(repo: Repository, number: int) -> tuple[Record, ...]:
+    """Give the records of the bot's commits in a pull request, oldest first."""
+    commits = (c for c in repo.commits_of(number) if c.ours)
+    return tuple(record for commit in commits for record in trailers.records(commit.message))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A service on its base branch: the manifest, the state, and the commit both were read at."""
+
+    service: Service
+    tip: str
+    held: Held | None
+    rollout: Rollout
+    records: tuple[Record, ...]
+
+    @property
+    def split(self) -> Split:
+        """The split on the base branch, with defaults."""
+        return self.held.version.split if self.held is not None else Split(())
+
+
+def standing(repo: Repository, historian: Historian, service: Service, tip: str) -> Standing:
+    """Read a service on its base branch.
+
+    Raises:
+        Declined: The manifest cannot be read.
+    """
+    held = read_held(repo, service.path, service.id, tip)
+    records = historian.records(repo, service, tip) if held is not None else ()
+    split = held.version.split if held is not None else Split(())
+    return Standing(service, tip, held, state_of(split, records), records)

@@ -1,0 +1,160 @@
+"""Where a command was typed: the pull request, its kind, and the services it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bot.core.markers import Proposal
+from bot.core.problems import Declined, Problem
+from bot.core.text import code
+from bot.service.reading import Service, Touched, touched
+
+if TYPE_CHECKING:
+    from bot.ports import Comment, Pull, Role
+    from bot.service.desk import Desk
+
+
+class Kind(StrEnum):
+    """The kinds of pull requests that commands are typed on."""
+
+    OPEN = "open"  # a feature pull request
+    MERGED = "merged"
+    CLOSED = "closed"
+    STEP = "step"  # of the bot: a step or a start
+    ROLLBACK = "rollback"  # of the bot
+
+
+@dataclass(slots=True)
+class Scene:
+    """A comment and its surroundings. ``comments`` is the whole conversation, ours included."""
+
+    pull: Pull
+    comment: Comment
+    comments: tuple[Comment, ...]
+    proposal: Proposal | None
+    kind: Kind
+    _touched: tuple[Touched, ...] | None = field(default=None, init=False)
+    _role: Role | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, pull: Pull, comment: Comment, comments: tuple[Comment, ...]) -> Scene:
+        """Read the kind of a pull request."""
+        proposal = Proposal.read(pull.body) if pull.ours else None
+        if proposal is not None:
+            kind = Kind.ROLLBACK if proposal.kind == "rollback" else Kind.STEP
+        elif pull.merged:
+            kind = Kind.MERGED
+        else:
+            kind = Kind.OPEN if pull.state == "open" else Kind.CLOSED
+        return cls(pull, comment, comments, proposal, kind)
+
+    @property
+    def key(self) -> str:
+        """The name of the comment in markers: ``comment/<id>`` or ``review/<id>``."""
+        return f"{self.comment.kind}/{self.comment.id}"
+
+    @property
+    def base(self) -> str:
+        """The base branch that the services live on."""
+        return self.pull.base_ref
+
+    def role(self, desk: Desk) -> Role:
+        """Give the commenter's role, asked for now, once for a comment."""
+        if self._role is None:
+            self._role = desk.repo.role_of(self.comment.author.login)
+        return self._role
+
+    def touched(self, desk: Desk) -> tuple[Touched, ...]:
+        """Give the services that the pull request changes. Raises ``Declined``."""
+        if self._touched is None:
+            tip = desk.base(self.base)
+            if self.kind is Kind.MERGED:
+                self._touched = touched(desk.repo, self.pull, before=self.pull.base_sha, target=tip)
+            else:
+                self._touched = touched(desk.repo, self.pull, before=tip, target=self.pull.head_sha)
+        return self._touched
+
+    def forget(self) -> None:
+        """Look at the services again: the pull request's head has moved."""
+        self._touched = None
+
+    def touches_nothing(self, desk: Desk) -> bool:
+        """Whether no rollout and no service has to do with this pull request: short verbs stay silent."""
+        if self.proposal is not None:
+            return False
+        try:
+            return not self.services(desk)
+        except Declined:
+            return False
+
+    def services(self, desk: Desk) -> tuple[Service, ...]:
+        """Give the services in question, in the order of the files. Raises ``Declined``."""
+        if self.proposal is not None:
+            one = Service.parse(self.proposal.base, self.proposal.service)
+            return (one,) if one is not None else ()
+        found = tuple(t.service for t in self.touched(desk))
+        if not found and self.kind is Kind.MERGED:
+            found = self._recorded(desk)
+        return found
+
+    def _recorded(self, desk: Desk) -> tuple[Service, ...]:
+        """Find the services by the bot's records: their files may look as before the pull request again."""
+        tip = desk.base(self.base)
+        keys: dict[str, None] = {}
+        for changed in desk.repo.changed_files(self.pull):
+            if changed.path.endswith((".yaml", ".yml", ".json")):
+                probe = Service(self.base, changed.path, "/")
+                for commit_records in desk.historian.all_records(desk.repo, probe.path, tip):
+                    if commit_records.pull == self.pull.number:
+                        keys[commit_records.service] = None
+        return tuple(s for key in keys if (s := Service.parse(self.base, key)) is not None)
+
+    def chosen(self, desk: Desk, name: str | None) -> tuple[Service, ...]:
+        """Give the services that a command is for.
+
+        Raises:
+            Declined: ``no-service``, ``which-service``, ``unknown-service``: nothing is guessed.
+        """
+        services = self.services(desk)
+        names = ", ".join(code(s.name) for s in services)
+        if not services:
+            raise Declined(
+                Problem(
+                    "no-service",
+                    "This pull request changes no Knative Service that the bot can roll out.",
+                    "Change a manifest of `serving.knative.dev` here, or comment where one is changed.",
+                )
+            )
+        if name == "all":
+            return services
+        if name is not None:
+            hits = tuple(s for s in services if s.name == name)
+            if not hits:
+                raise Declined(Problem("unknown-service", f"Unknown service {code(name)}; known: {names}."))
+            if len(hits) > 1:
+                where = ", ".join(code(s.path) for s in hits)
+                raise Declined(
+                    Problem(
+                        "which-service",
+                        f"{len(hits)} services here are called {code(name)}: {where}.",
+                        "Write `all`, or change them in pull requests of their own.",
+                    )
+                )
+            return hits
+        if len(services) > 1:
+            first = services[0].name
+            raise Declined(
+                Problem(
+                    "which-service",
+                    f"This pull request touches {names}.",
+                    f"Name one, or `all`: `/canary {first} 25` or `/canary all 25`.",
+                )
+            )
+        return services
+
+    def touched_one(self, desk: Desk, service: Service) -> Touched:
+        """Give both sides of one service."""
+        hit = next((t for t in self.touched(desk) if t.service == service), None)
+        return hit if hit is not None else Touched(service, None, None)

@@ -1,0 +1,435 @@
+"""``/canary`` itself: a rollout begins with a commit on the pull request, or with a start pull request.
+
+``/canary plan`` shows the same without writing; ``/canary cancel`` takes it back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.core import naming, report, trailers
+from bot.core.markers import Proposal
+from bot.core.problems import Declined, Problem
+from bot.core.rollout import Phase, Started, StartFacts, start
+from bot.core.text import code, code_block
+from bot.core.trailers import CANCEL
+from bot.manifests.diff import unified
+from bot.ports import Moved, Refused
+from bot.service import proposing
+from bot.service.checks import plan_check
+from bot.service.converge import converge
+from bot.service.desk import edited
+from bot.service.reading import read_file, read_held
+from bot.service.scene import Kind
+from bot.service.verbs import need_rollout
+
+if TYPE_CHECKING:
+    from bot.core import commands as c
+    from bot.core.outcome import Outcome
+    from bot.core.rules import RuleSet
+    from bot.core.trailers import Record
+    from bot.ports import Pull
+    from bot.service.desk import Desk
+    from bot.service.reading import Held, Service, Standing, Touched
+    from bot.service.verbs import Case
+
+
+class HeadMoved(Exception):  # noqa: N818 - an answer: plan again
+    """The file changed between reading and writing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A planned first step: what is there, what shall be, and under which rules."""
+
+    held: Held
+    base: Held | None
+    started: Started
+    rules: RuleSet
+    content: bytes
+
+    @property
+    def changes(self) -> bool:
+        """Whether the file has to change at all."""
+        return self.content != self.held.file.content
+
+
+def armed_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
+    """Give the record of an unmerged rollout on a feature pull request: the bot's last commit in it."""
+    own = (commit for commit in desk.repo.commits_of(pull.number) if commit.ours)
+    found = [r for commit in own for r in trailers.records(commit.message) if r.service == service.key]
+    return found[-1] if found and found[-1].step != CANCEL else None
+
+
+def draft(case: Case, command: c.Canary) -> Draft:
+    """Plan the first step on an open or merged feature pull request.
+
+    Raises:
+        Declined: As ``bot.core.rollout.start``; the file cannot be edited exactly.
+    """
+    desk, scene, service = case.desk, case.scene, case.service
+    merged = scene.kind is Kind.MERGED
+    standing = case.standing()
+    one = scene.touched_one(desk, service)
+    target = standing.held if merged else one.target
+    if target is None:
+        raise Declined(Problem("no-service", f"{code(service.name)} is not in this pull request any more."))
+    before = read_held(desk.repo, service.path, service.id, scene.pull.base_sha) if merged else standing.held
+    if before is None and not merged:
+        raise _new_service(service)
+    armed = None if merged or not _looks_armed(one, standing) else armed_record(desk, scene.pull, service)
+    rules = desk.rules_of(service)
+    started = start(
+        StartFacts(
+            key=service.key,
+            before=before.version if before is not None else None,
+            target=target.version,
+            base_split=standing.split,
+            running=standing.rollout,
+            rules=rules,
+            pull=scene.pull.number,
+            comment=scene.comment.id,
+            requested_by=scene.comment.author.login,
+            weights=command.weights,
+            stable=command.stable,
+            candidate=command.candidate,
+            armed=armed,
+            merged=merged,
+        )
+    )
+    content = edited(target, started.split, started.template_name)
+    return Draft(target, standing.held, started, rules, content)
+
+
+def _looks_armed(one: Touched, standing: Standing) -> bool:
+    """Whether the block differs from the base branch's: only then the bot may have been here before."""
+    base = standing.held.manifest.targets if standing.held else ()
+    return one.target is not None and one.target.manifest.targets != base
+
+
+def _new_service(service: Service) -> Declined:
+    return Declined(
+        Problem(
+            "unknown-stable",
+            f"{code(service.name)} is new in this pull request: no revision serves yet, so there is nothing to "
+            "shift traffic from.",
+            "Merge it; `/canary` is for the next change.",
+        )
+    )
+
+
+def canary(case: Case, command: c.Canary) -> Outcome:
+    """Start a rollout, or set the share of one that is not merged yet."""
+    scene = case.scene
+    if scene.kind in {Kind.STEP, Kind.ROLLBACK}:
+        home = scene.proposal.pull if scene.proposal else scene.pull.number
+        raise Declined(
+            Problem(
+                "wrong-place",
+                "A rollout begins on the pull request that brings the new revision.",
+                f"`/promote` takes the next step here; comment `/canary` on #{home} to begin again.",
+            )
+        )
+    if scene.kind is Kind.CLOSED:
+        raise Declined(
+            Problem("pull-closed", "This pull request is closed and was not merged.", "Reopen it.")
+        )
+    if scene.kind is Kind.MERGED:
+        return _start_after_merge(case, command)
+    try:
+        return _commit_to_pull(case, command)
+    except HeadMoved:
+        # Once more on what is there now; a second race is the reviewer's to look at.
+        case.scene.pull = case.desk.repo.pull(case.scene.pull.number)
+        case.scene.forget()
+    try:
+        return _commit_to_pull(case, command)
+    except HeadMoved:
+        raise Declined(
+            Problem(
+                "head-moved",
+                f"The branch moved from {code(scene.pull.head_sha[:7])} while I worked; nothing was written.",
+                "Look at the new commits and repeat the command.",
+            )
+        ) from None
+
+
+def _check_head(case: Case, wanted: str | None) -> None:
+    if wanted is not None and not case.scene.pull.head_sha.startswith(wanted.lower()):
+        raise Declined(
+            Problem(
+                "wrong-head",
+                f"{code(wanted)} is not the current head, that is {code(case.scene.pull.head_sha[:7])}.",
+                "Look at the new commits and repeat the command.",
+            )
+        )
+
+
+def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
+    desk, pull, service = case.desk, case.scene.pull, case.service
+    # First of all: has an interrupted try of this comment done it already?
+    one = case.scene.touched_one(desk, service)
+    if one.target is not None and _looks_armed(one, case.standing()):
+        armed = armed_record(desk, pull, service)
+        if armed is not None and armed.comment == case.scene.comment.id:
+            _plan_check(case, pull, fresh=False)
+            return _armed_outcome(case, armed, one.target, one.before, None)
+    _check_head(case, command.sha)
+    plan = draft(case, command)
+    record = plan.started.record
+    if pull.from_fork:
+        raise _fork(plan, service)
+    if not plan.changes:
+        text = f"{code(service.name)} is at {record.weight} % in this pull request already."
+        return case.outcome("already", "already", text, record)
+    reason = f"Asked for by {record.requested_by} on #{pull.number}. {proposing.rules_line(plan.rules, record.weight)}"
+    message = report.commit_message(record, 0, reason)
+    try:
+        sha = desk.repo.commit_file(pull.head_ref, plan.held.file, plan.content, message)
+    except Moved:
+        raise HeadMoved from None
+    except Refused as refusal:
+        raise proposing.refused(refusal) from None
+    after = replace(pull, head_sha=sha)
+    case.scene.pull = after
+    case.scene.forget()
+    _plan_check(case, after, fresh=True)
+    diff = unified(plan.held.file.content, plan.content, service.path)
+    return _armed_outcome(case, record, plan.held, plan.base, diff, plan)
+
+
+def _plan_check(case: Case, pull: Pull, *, fresh: bool) -> None:
+    check = plan_check(case.desk, pull)
+    if check is not None:
+        proposing.show_check(case.desk, pull.head_sha, check, fresh=fresh)
+
+
+def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
+    case: Case, record: Record, held: Held, base: Held | None, diff: str | None, plan: Draft | None = None
+) -> Outcome:
+    rules = case.desk.rulebook.get(record.rules)
+    split = plan.started.split if plan is not None else held.version.split
+    before = base.version.split if base is not None else None
+    head = case.scene.pull.head_sha[:7]
+    parts = [
+        f"Committed {code(head)}: {code(record.candidate)} gets **{record.weight} %** of "
+        f"{code(case.service.name)}, {code(record.stable)} keeps {100 - record.weight} %.",
+        report.split_table(before, split),
+        code_block(report.bars(split)),
+    ]
+    if diff:
+        parts.append(report.diff_block(diff))
+    if record.weight == 0:
+        parts.append(f"At 0 % only the tag's URL leads to {code(record.candidate)}.")
+    parts.append(f"Merging this pull request applies it. {report.after(record, rules, record.weight)}")
+    parts.append(
+        f"`/canary N` here changes the share, `/canary cancel` takes it back. {report.way_back(record)}"
+    )
+    return case.outcome("done", "applied", "\n\n".join(parts), record)
+
+
+def _fork(plan: Draft, service: Service) -> Declined:
+    diff = unified(plan.held.file.content, plan.content, service.path)
+    weight = plan.started.record.weight
+    return Declined(
+        Problem(
+            "fork",
+            "This pull request comes from a fork, where the bot has no right to commit. This is the change:\n\n"
+            + report.diff_block(diff),
+            f"Its author can make it; or merge, and comment `/canary {weight}` then: that opens a start pull request.",
+        )
+    )
+
+
+# --- after the merge --------------------------------------------------------------------------
+
+
+def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
+    desk, service = case.desk, case.service
+    standing = case.standing()
+    running = standing.rollout
+    if running.record is not None and running.phase in {Phase.ROLLING, Phase.DRIFTED}:
+        _refuse_running(case, running.record, running.weight, command)
+        if running.record.pull == case.scene.pull.number:
+            text = f"{code(service.name)} is at {running.weight} % already."
+            return case.outcome("already", "already", text, running.record)
+    earlier = _started_by(case)
+    if earlier is not None:
+        return _start_outcome(case, earlier, None)
+    plan = draft(case, command)
+    record = plan.started.record
+    if not plan.changes:
+        return case.outcome(
+            "already", "already", f"{code(service.name)} is at {record.weight} % already.", record
+        )
+    proposal = Proposal(
+        kind="start",
+        service=service.key,
+        rollout=record.rollout,
+        weight=record.weight,
+        before=0,
+        pull=case.scene.pull.number,
+        base=service.base,
+    ).saw(case.scene.key)
+    change = proposing.Change(
+        service,
+        plan.held,
+        plan.started.split,
+        record,
+        f"Asked for on #{proposal.pull}.",
+        plan.started.template_name,
+    )
+    body = report.step_body(proposal, record, standing.split, plan.started.split, plan.rules, None)
+    title = f"{service.name}: start {record.candidate} at {record.weight} %"
+    opened = proposing.propose(desk, standing.tip, change, proposal, title=title, body=body)
+    for other in proposing.open_for(desk, service):
+        if other.proposal.kind == "start" and other.pull.number != opened.pull.number:
+            proposing.close(
+                desk, other, "superseded", text=f"Closed: #{opened.pull.number} starts the rollout instead."
+            )
+    check = plan_check(desk, opened.pull)
+    if check is not None:
+        proposing.show_check(desk, opened.pull.head_sha, check, fresh=True)
+    return _start_outcome(case, opened, plan)
+
+
+def _refuse_running(case: Case, record: Record, weight: int, command: c.Canary) -> None:
+    if record.pull == case.scene.pull.number and command.weights[0] != weight:
+        raise Declined(
+            Problem(
+                "step-order",
+                f"The rollout of {code(case.service.name)} runs already, at {weight} %.",
+                "`/promote` takes the next step, `/rollback` turns back.",
+            )
+        )
+
+
+def _started_by(case: Case) -> proposing.Ours | None:
+    """Find the start pull request that an interrupted try of this comment opened."""
+    mine = proposing.open_for(case.desk, case.service)
+    return next((o for o in mine if o.proposal.kind == "start" and case.scene.key in o.proposal.seen), None)
+
+
+def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outcome:
+    parts = [
+        f"Proposed in #{ours.pull.number}: {code(case.service.name)} starts at **{ours.proposal.weight} %**."
+    ]
+    record = None
+    if plan is not None:
+        record = plan.started.record
+        before = plan.base.version.split if plan.base else None
+        parts += [
+            report.split_table(before, plan.started.split),
+            report.diff_block(unified(plan.held.file.content, plan.content, case.service.path)),
+            f"Merging it applies it. {report.after(record, plan.rules, record.weight)} {report.way_back(record)}",
+        ]
+    return case.outcome("done", "proposed", "\n\n".join(parts), record)
+
+
+# --- plan and cancel --------------------------------------------------------------------------
+
+
+def plan(case: Case, command: c.Plan) -> Outcome:
+    """Show the diff, the split and the calendar; write nothing."""
+    from bot.core.commands import Canary  # noqa: PLC0415 - the parser's value, made here from another
+
+    if case.scene.kind not in {Kind.OPEN, Kind.MERGED}:
+        raise Declined(
+            Problem(
+                "wrong-place", "A plan is for a pull request with a new revision.", "Try `/canary status`."
+            )
+        )
+    rules = case.desk.rules_of(case.service)
+    weight = command.weight if command.weight is not None else rules.steps[0].weight
+    asked = Canary(service=case.service.name, weights=(weight,), line=command.line, source=command.source)
+    drafted = draft(case, asked)
+    record = drafted.started.record
+    before = drafted.base.version.split if drafted.base else None
+    diff = unified(drafted.held.file.content, drafted.content, case.service.path)
+    parts = [
+        f"`/canary {weight}` would give {code(record.candidate)} **{weight} %** of {code(case.service.name)}; "
+        "nothing was written.",
+        report.split_table(before, drafted.started.split),
+        report.diff_block(diff) if diff else "The file holds that split already.",
+        f"Earliest times under `{rules.id}`, if the first step were merged now:",
+        report.calendar(record, rules, case.desk.now()),
+    ]
+    return case.outcome("answered", "shown", "\n\n".join(parts), record)
+
+
+def cancel(case: Case, _command: c.Cancel) -> Outcome:
+    """End the rollout and leave traffic as it is; take back a canary that is not merged yet."""
+    if case.scene.kind is Kind.OPEN:
+        record = armed_record(case.desk, case.scene.pull, case.service)
+        if record is not None:
+            return _disarm(case, record)
+    desk, name = case.desk, code(case.service.name)
+    starts = [o for o in proposing.open_for(desk, case.service) if o.proposal.kind == "start"]
+    standing = case.standing()
+    if starts and standing.rollout.phase is not Phase.ROLLING:
+        for one in starts:
+            proposing.close(desk, one, "cancelled", text="Closed: the rollout was cancelled before it began.")
+        return case.outcome("done", "applied", f"#{starts[0].pull.number} is closed; {name} stays as it is.")
+    record = need_rollout(case, standing)
+    progress = converge(desk, case.service)
+    step = progress.step
+    if step is None:
+        weight = standing.rollout.next_weight
+        branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
+        step = next(iter(proposing.from_branch(desk, branch)), None)
+    if step is not None and step.proposal.closed == "cancelled":
+        return case.outcome("already", "already", f"The rollout of {name} is cancelled already.", record)
+    if step is not None and step.pull.state == "open":
+        proposing.close(
+            desk, step, "cancelled", text="Closed: the rollout was cancelled; traffic stays as it is."
+        )
+    elif step is not None:
+        proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled"))
+    text = (
+        f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
+        f"{code(record.candidate)}. `/rollback` still turns back."
+    )
+    return case.outcome("done", "applied", text, record)
+
+
+def _disarm(case: Case, record: Record) -> Outcome:
+    """Give the file back the bytes it had before the bot's first commit, if nobody else edited it since."""
+    desk, pull, path = case.desk, case.scene.pull, case.service.path
+    own = [
+        commit
+        for commit in desk.repo.commits_of(pull.number)
+        if commit.ours and any(r.service == case.service.key for r in trailers.records(commit.message))
+    ]
+    now = read_file(desk.repo, path, pull.head_sha)
+    first = read_file(desk.repo, path, own[0].parents[0]) if own and own[0].parents else None
+    chain = [read_file(desk.repo, path, sha) for commit in own[1:] for sha in commit.parents[:1]]
+    written = [read_file(desk.repo, path, commit.sha) for commit in own]
+    untouched = [f.blob if f else None for f in written] == [f.blob if f else None for f in [*chain, now]]
+    if now is None or first is None or not untouched:
+        raise Declined(
+            Problem(
+                "head-moved",
+                f"{code(path)} was changed by others after the bot's commit, so it cannot be taken back exactly.",
+                "Set the traffic block by hand, or merge with another share.",
+            )
+        )
+    cancelled = replace(record, step=CANCEL, weight=0, requested_by=case.scene.comment.author.login)
+    message = report.commit_message(
+        replace(cancelled, comment=case.scene.comment.id), record.weight, "Cancelled."
+    )
+    try:
+        sha = desk.repo.commit_file(pull.head_ref, now, first.content, message)
+    except Moved:
+        raise Declined(
+            Problem(
+                "head-moved", "The branch moved while I worked; nothing was written.", "Repeat the command."
+            )
+        ) from None
+    except Refused as refusal:
+        raise proposing.refused(refusal) from None
+    case.scene.pull = replace(pull, head_sha=sha)
+    case.scene.forget()
+    _plan_check(case, case.scene.pull, fresh=True)
+    text = f"Taken back in {code(sha[:7])}: {code(path)} is byte for byte what it was before the bot's first commit."
+    return case.outcome("done", "applied", text, record)

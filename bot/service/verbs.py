@@ -1,0 +1,405 @@
+"""The verbs that do something: each carries out one command on one service.
+
+Each looks first for what an interrupted try of the same comment has done already, so that a
+command worked off twice ends in one set of objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.core import naming, report
+from bot.core.markers import Hold, Proposal, Wish
+from bot.core.outcome import Outcome
+from bot.core.problems import Declined, Problem
+from bot.core.rollout import Phase, rollback_record, rolled_back
+from bot.core.rollout import clock as clock_words
+from bot.core.text import code
+from bot.service import proposing
+from bot.service.converge import Progress, converge
+from bot.service.scene import Kind
+
+if TYPE_CHECKING:
+    from bot.core import commands as c
+    from bot.core.trailers import Record
+    from bot.service.desk import Desk
+    from bot.service.proposing import Ours
+    from bot.service.reading import Service, Standing
+    from bot.service.scene import Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One command on one service, with all that is known."""
+
+    desk: Desk
+    scene: Scene
+    service: Service
+
+    def standing(self) -> Standing:
+        """Read the service on its base branch. Raises ``Declined``."""
+        return self.desk.standing(self.service)
+
+    def outcome(
+        self, decision: str, code_: str, text: str, record: Record | None = None, **more: object
+    ) -> Outcome:
+        """Give an outcome for this service."""
+        return Outcome(
+            decision,  # type: ignore[arg-type]
+            code_,
+            text,
+            service=self.service.name,
+            rollout=record.rollout if record else "",
+            step=report.step_label(record) if record else "",
+            **more,  # type: ignore[arg-type]
+        )
+
+
+def need_rollout(case: Case, standing: Standing) -> Record:
+    """Give the record of the rollout that goes on.
+
+    Raises:
+        Declined: ``no-rollout``, ``not-merged-yet``.
+    """
+    rollout = standing.rollout
+    if rollout.phase in {Phase.ROLLING, Phase.DRIFTED} and rollout.record is not None:
+        return rollout.record
+    name = code(case.service.name)
+    if case.scene.kind is Kind.OPEN:
+        raise Declined(
+            Problem(
+                "not-merged-yet",
+                f"No rollout of {name} is running: one begins when this pull request is merged.",
+                "`/canary 25` sets the share that it begins with.",
+            )
+        )
+    ended = {
+        Phase.DONE: f"The rollout of {name} is done.",
+        Phase.ROLLED_BACK: f"The rollout of {name} was rolled back.",
+    }.get(rollout.phase, f"No rollout of {name} is running.")
+    raise Declined(Problem("no-rollout", ended, "`/canary 25` on a merged pull request begins one."))
+
+
+# --- promote ----------------------------------------------------------------------------------
+
+
+def promote(case: Case, command: c.Promote) -> Outcome:
+    """Merge the next step now if all rules pass, else remember the wish."""
+    _check_place(case.scene)
+    standing = case.standing()
+    done = _promoted_by(case, standing)
+    if done is not None:
+        return _merged_outcome(case, standing, done)
+    record = need_rollout(case, standing)
+    if standing.rollout.phase is Phase.DRIFTED:
+        raise _drifted(standing)
+    _check_order(command, record, standing.rollout.next_weight)
+    progress = converge(case.desk, case.service)
+    if progress.merged:
+        return _merged_outcome(case, standing, progress.merged[0])
+    step = progress.step
+    if step is None or step.pull.state != "open":
+        raise _no_step(case, standing, step)
+    step = _with_wish(case, step)
+    progress = converge(case.desk, case.service)
+    if step.pull.number in progress.merged:
+        return _merged_outcome(case, standing, step.pull.number)
+    return _remembered(case, progress, step, record)
+
+
+def _check_place(scene: Scene) -> None:
+    if scene.kind is Kind.ROLLBACK:
+        raise Declined(
+            Problem(
+                "wrong-place", "This pull request rolls back; merging it needs no promotion.", "Merge it."
+            )
+        )
+    if scene.kind is Kind.CLOSED:
+        raise _closed(scene)
+    starts = scene.proposal is not None and scene.proposal.kind == "start"
+    if starts and scene.pull.state == "open":
+        raise Declined(
+            Problem(
+                "not-merged-yet",
+                "This pull request starts the rollout; there is no next step before it is merged.",
+                "Merge it.",
+            )
+        )
+
+
+def _check_order(command: c.Promote, record: Record, target: int | None) -> None:
+    wanted = {"next": target, "full": 100}.get(str(command.to), command.to)
+    if wanted != target:
+        raise Declined(
+            Problem(
+                "step-order",
+                f"The next step is {target} %, not {wanted} %.",
+                f"`/promote` goes to {target} %; the steps are {', '.join(map(str, record.steps))}.",
+            )
+        )
+
+
+def _with_wish(case: Case, step: Ours) -> Ours:
+    wish = Wish(
+        by=case.scene.comment.author.login, comment=case.scene.comment.id, pull=case.scene.pull.number
+    )
+    proposal = replace(step.proposal, wish=wish).saw(case.scene.key)
+    return proposing.rewrite(case.desk, step, proposal)
+
+
+def _promoted_by(case: Case, standing: Standing) -> int | None:
+    """Find the merge that an interrupted try of this very comment has done."""
+    record = standing.rollout.record
+    if record is None:
+        return None
+    branch = naming.step_branch(record.rollout, standing.rollout.weight)
+    for ours in proposing.from_branch(case.desk, branch):
+        if ours.pull.merged and case.scene.key in ours.proposal.seen:
+            return ours.pull.number
+    return None
+
+
+def _merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
+    standing = case.standing()
+    record = standing.rollout.record or before.rollout.record
+    weight = standing.rollout.weight
+    text = f"Merged #{number}: {code(record.candidate if record else '')} has **{weight} %** now."
+    if record is not None:
+        rules = case.desk.rulebook.get(record.rules)
+        text += f" {report.after(record, rules, weight)}"
+        if standing.rollout.next_weight is not None:
+            text += f" {report.way_back(record)}"
+    return case.outcome("done", "applied", text, record)
+
+
+def _remembered(case: Case, progress: Progress, step: Ours, record: Record) -> Outcome:
+    reasons = progress.gate.reasons if progress.gate is not None else ()
+    lines = "\n".join(f"- {r}" for r in reasons)
+    head = f"Remembered: #{step.pull.number} ({step.proposal.weight} %) merges when the rules pass."
+    if progress.refusal:
+        quoted = code(progress.refusal, longest=200)
+        head = f"GitHub does not merge #{step.pull.number} yet: {quoted}. Remembered; I try again."
+    elif not reasons:
+        head = f"Remembered, but #{step.pull.number} is not what the bot proposed any more; see its checks."
+    return case.outcome("pending", "remembered", f"{head}\n\n{lines}".rstrip(), record)
+
+
+def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
+    weight = standing.rollout.weight
+    if step is not None and step.proposal.closed:
+        return Declined(
+            Problem(
+                "no-rollout", f"#{step.pull.number} was closed: {step.proposal.closed}.", "`/resume` goes on."
+            )
+        )
+    if step is not None:
+        return Declined(
+            Problem(
+                "held",
+                f"#{step.pull.number} was closed, which means hold at {weight} %.",
+                "`/resume` opens a new pull request for the step.",
+            )
+        )
+    return Declined(
+        Problem(
+            "rollback-open",
+            f"A rollback of {code(case.service.name)} is proposed; nothing moves forward.",
+            "Merge it, or close it and comment `/resume`.",
+        )
+    )
+
+
+def _drifted(standing: Standing) -> Declined:
+    record = standing.rollout.record
+    name = code(record.candidate) if record else "the candidate"
+    return Declined(
+        Problem(
+            "drifted",
+            f"The traffic block was changed by hand: {name} has {standing.rollout.weight} %, "
+            f"the rollout left it at {record.weight if record else 0} %.",
+            "`/rollback` sends all traffic back; or set the block to a step of the rollout.",
+            place=standing.held.place if standing.held else None,
+        )
+    )
+
+
+def _closed(scene: Scene) -> Declined:
+    return Declined(
+        Problem("pull-closed", f"This pull request is closed and was not merged (#{scene.pull.number}).")
+    )
+
+
+# --- rollback ---------------------------------------------------------------------------------
+
+
+def rollback(case: Case, command: c.Rollback) -> Outcome:
+    """Open the pull request that gives all traffic back; exempt from bake time, gates and holds."""
+    standing = case.standing()
+    record, held = standing.rollout.record, standing.held
+    nothing = Problem(
+        "nothing-to-roll-back",
+        f"Nothing to roll back: no rollout of {code(case.service.name)} moved traffic.",
+        "`/canary cancel` takes back a canary that is not merged yet.",
+    )
+    if record is None or held is None:
+        raise Declined(nothing)
+    if standing.rollout.phase is Phase.ROLLED_BACK:
+        return case.outcome(
+            "already", "already", f"All traffic is with {code(record.stable)} already.", record
+        )
+    branch = naming.step_branch(record.rollout, "rollback")
+    earlier = next(iter(proposing.from_branch(case.desk, branch)), None)
+    if earlier is not None and earlier.pull.state == "open":
+        if case.scene.key in earlier.proposal.seen:
+            return _rollback_outcome(case, record, earlier)
+        text = f"The rollback is proposed already: #{earlier.pull.number}. Merging it applies it."
+        return case.outcome("already", "already", text, record)
+    author = case.scene.comment.author.login
+    back = rollback_record(record, requested_by=author, comment=case.scene.comment.id)
+    split = rolled_back(standing.split, record)
+    reason = f"Reason: {command.reason}" if command.reason else "No reason was given."
+    change = proposing.Change(case.service, held, split, back, " ".join(reason.split())[:200])
+    proposal = Proposal(
+        kind="rollback",
+        service=record.service,
+        rollout=record.rollout,
+        weight=0,
+        before=standing.rollout.weight,
+        pull=record.pull,
+        base=case.service.base,
+    ).saw(case.scene.key)
+    opened = proposing.propose(
+        case.desk,
+        standing.tip,
+        change,
+        proposal,
+        title=f"{case.service.name}: roll back to {record.stable}",
+        body=report.rollback_body(proposal, back, standing.split, split, command.reason or ""),
+    )
+    converge(case.desk, case.service)  # closes the step that is open
+    return _rollback_outcome(case, back, opened)
+
+
+def _rollback_outcome(case: Case, record: Record, ours: Ours) -> Outcome:
+    text = (
+        f"Proposed in #{ours.pull.number}: all traffic of {code(case.service.name)} back to "
+        f"**{code(record.stable)}** ({ours.proposal.before} % → 0 % for {code(record.candidate)}). "
+        "Merging applies it at once: no bake time, gate or hold applies."
+    )
+    return case.outcome("done", "proposed", text, replace(record, step="rollback"))
+
+
+# --- hold and resume --------------------------------------------------------------------------
+
+
+def hold(case: Case, command: c.Hold) -> Outcome:
+    """Stop promotions until resumed or expired."""
+    desk, scene = case.desk, case.scene
+    until = "" if command.duration is None else (desk.now() + command.duration).isoformat(timespec="seconds")
+    asked = Hold(
+        by=scene.comment.author.login,
+        cause="command",
+        comment=scene.comment.id,
+        reason=(command.reason or "")[:200],
+        until=until,
+    )
+    name = code(case.service.name)
+    ends = f" until {clock_words(asked.expires)}" if asked.expires else ""
+    record = _armed(case)
+    if record is not None:
+        text = (
+            f"The rollout of {name} will begin on hold{ends}: the first step may be merged, none follows it."
+        )
+        return case.outcome("done", "applied", text, record, hold=asked)
+    home, standing = _home(case)
+    rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=asked).saw(scene.key))
+    if rewritten.pull.state == "open" and standing.rollout.phase is Phase.ROLLING:
+        converge(desk, case.service)
+    weight = standing.rollout.weight
+    text = f"{name} is **on hold** at {weight} %{ends}. `/resume` goes on, `/rollback` turns back."
+    return case.outcome("done", "applied", text, standing.rollout.record)
+
+
+def resume(case: Case, _command: c.Resume) -> Outcome:
+    """End a hold; after a step was closed by a person, open a new one."""
+    desk, scene = case.desk, case.scene
+    name = code(case.service.name)
+    record = _armed(case)
+    if record is not None:
+        return case.outcome("done", "applied", f"The rollout of {name} will not begin on hold.", record)
+    home, standing = _home(case)
+    if scene.key not in home.proposal.seen:
+        if home.pull.state == "open" and home.proposal.hold is None:
+            return case.outcome("already", "already", f"{name} is not on hold.", standing.rollout.record)
+        if home.proposal.closed == "cancelled":
+            raise Declined(
+                Problem("no-rollout", f"The rollout of {name} was cancelled.", "`/canary 25` begins one.")
+            )
+    if home.pull.state == "closed" and standing.rollout.phase is Phase.ROLLING:
+        _reopen(case, standing, home)
+    elif home.proposal.hold is not None:
+        proposing.rewrite(desk, home, replace(home.proposal, hold=None).saw(scene.key))
+    progress = converge(desk, case.service)
+    return _resumed(case, progress, standing)
+
+
+def _resumed(case: Case, progress: Progress, standing: Standing) -> Outcome:
+    record = standing.rollout.record
+    if progress.merged:
+        return _merged_outcome(case, standing, progress.merged[0])
+    step = progress.step
+    where = f" #{step.pull.number} goes to {step.proposal.weight} %." if step is not None else ""
+    reasons = "".join(f"\n- {r}" for r in progress.gate.reasons) if progress.gate else ""
+    return case.outcome("done", "applied", f"{code(case.service.name)} goes on.{where}{reasons}", record)
+
+
+def _reopen(case: Case, standing: Standing, home: Ours) -> None:
+    """Open the step again as a new pull request from the base branch's present content."""
+    from bot.service.converge import open_step  # noqa: PLC0415 - only this path makes a step out of turn
+
+    record, weight = standing.rollout.record, standing.rollout.next_weight
+    if record is None or weight is None:
+        return
+    step = open_step(case.desk, standing, record, case.desk.rulebook.get(record.rules), weight)
+    fresh = replace(step.proposal, hold=None, since=home.proposal.since or step.proposal.since)
+    proposing.rewrite(case.desk, step, fresh.saw(case.scene.key))
+
+
+def _armed(case: Case) -> Record | None:
+    """Give the record of a rollout that begins when this open pull request is merged."""
+    from bot.service.starting import armed_record  # noqa: PLC0415 - keeps the verbs importable alone
+
+    if case.scene.kind is not Kind.OPEN:
+        return None
+    record = armed_record(case.desk, case.scene.pull, case.service)
+    if record is None:
+        need_rollout(case, case.standing())
+    return record
+
+
+def _home(case: Case) -> tuple[Ours, Standing]:
+    """Give the pull request that carries the rollout's hold and wish: the open one, else the next step's.
+
+    Raises:
+        Declined: ``no-rollout``, ``wrong-place``.
+    """
+    if case.scene.kind is Kind.ROLLBACK:
+        raise Declined(Problem("wrong-place", "A rollback is never held; close it if it is not wanted."))
+    if case.scene.kind is Kind.CLOSED:
+        raise _closed(case.scene)
+    standing = case.standing()
+    starts = [o for o in proposing.open_for(case.desk, case.service) if o.proposal.kind == "start"]
+    if starts and standing.rollout.phase is not Phase.ROLLING:
+        return starts[0], standing
+    record = need_rollout(case, standing)
+    progress = converge(case.desk, case.service)
+    standing = progress.standing or standing
+    if progress.step is not None:
+        return progress.step, standing
+    weight = standing.rollout.next_weight
+    branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
+    latest = next(iter(proposing.from_branch(case.desk, branch)), None)
+    if latest is None:
+        raise _no_step(case, standing, None) if weight is not None else _drifted(standing)
+    return latest, standing
