@@ -126,7 +126,7 @@ class CheckRun:
     id: int
     name: str
     sha: str
-    app: App | None
+    app: App
     status: Literal["queued", "in_progress", "completed"]
     conclusion: str | None
     started_at: datetime
@@ -201,9 +201,10 @@ class Issue:
 class Pull(Issue):
     """A pull request.
 
-    ``head_repository`` is ``None`` when the fork was deleted; ``head_label_owner`` keeps its name.
+    ``head_repository`` is ``None`` when the fork was deleted; ``head_owner`` keeps its owner.
     ``base_sha`` is the base branch's tip when the head last moved, as GitHub shows it: it may be
-    behind the branch. ``merge_commit_sha`` is the merge when merged.
+    behind the branch. ``compared_with`` is the base branch's tip before the merge or at the closing.
+    ``merge_commit_sha`` is the merge when merged.
     """
 
     head_repository: Repository | None
@@ -216,7 +217,7 @@ class Pull(Issue):
     merged_at: datetime | None = None
     merged_by: Account | None = None
     merge_commit_sha: str | None = None
-    merged_commits: tuple[str, ...] = ()
+    compared_with: str | None = None
     reviews: list[Review] = field(default_factory=list)
     maintainer_can_modify: bool = False
 

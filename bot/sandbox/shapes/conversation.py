@@ -1,0 +1,310 @@
+"""Issues, pull requests, comments, reviews, reactions and checks as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from bot.sandbox.model import Pull
+from bot.sandbox.shapes.common import (
+    account_shape,
+    app_shape,
+    association,
+    label_shape,
+    repository_shape,
+    stamp,
+)
+
+if TYPE_CHECKING:
+    from bot.sandbox.base import Urls
+    from bot.sandbox.checks import Checks
+    from bot.sandbox.model import Account, CheckRun, Comment, Issue, Reaction, Repository, Review
+    from bot.sandbox.pulls import Pulls
+
+Json = dict[str, Any]
+REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+
+
+def reaction_shape(reaction: Reaction, urls: Urls) -> Json:
+    """Give a reaction."""
+    return {
+        "id": reaction.id,
+        "node_id": f"REA_{reaction.id}",
+        "user": account_shape(reaction.user, urls),
+        "content": reaction.content,
+        "created_at": stamp(reaction.created_at),
+    }
+
+
+def _rollup(url: str, reactions: list[Reaction]) -> Json:
+    counts = Counter(reaction.content for reaction in reactions)
+    return {"url": url, "total_count": len(reactions), **{name: counts[name] for name in REACTIONS}}
+
+
+def comment_shape(repository: Repository, comment: Comment, urls: Urls) -> Json:
+    """Give a comment as ``issue-comment``."""
+    api = f"{urls.api}/repos/{repository.full_name}"
+    issue = repository.issues[comment.number]
+    kind = "pull" if isinstance(issue, Pull) else "issues"
+    url = f"{api}/issues/comments/{comment.id}"
+    return {
+        "url": url,
+        "html_url": f"{urls.web}/{repository.full_name}/{kind}/{comment.number}#issuecomment-{comment.id}",
+        "issue_url": f"{api}/issues/{comment.number}",
+        "id": comment.id,
+        "node_id": f"IC_{comment.id}",
+        "user": account_shape(comment.author, urls),
+        "created_at": stamp(comment.created_at),
+        "updated_at": stamp(comment.updated_at),
+        "author_association": association(repository, comment.author),
+        "body": comment.body,
+        "reactions": _rollup(f"{url}/reactions", comment.reactions),
+        "performed_via_github_app": None if comment.app is None else app_shape(comment.app, urls),
+    }
+
+
+def issue_shape(repository: Repository, issue: Issue, urls: Urls, *, hook: bool = False) -> Json:
+    """Give an issue, or a pull request as one."""
+    api, page = f"{urls.api}/repos/{repository.full_name}", f"{urls.web}/{repository.full_name}"
+    url = f"{api}/issues/{issue.number}"
+    kind = "pull" if isinstance(issue, Pull) else "issues"
+    shape: Json = {
+        "url": url,
+        "repository_url": api,
+        "labels_url": f"{url}/labels{{/name}}",
+        "comments_url": f"{url}/comments",
+        "events_url": f"{url}/events",
+        "html_url": f"{page}/{kind}/{issue.number}",
+        "id": issue.id,
+        "node_id": f"I_{issue.id}",
+        "number": issue.number,
+        "title": issue.title,
+        "user": account_shape(issue.author, urls),
+        "labels": [label_shape(repository, label, urls) for label in issue.labels],
+        "state": issue.state,
+        "state_reason": "completed" if issue.state == "closed" else None,
+        "locked": issue.locked,
+        "active_lock_reason": None,
+        "assignee": None,
+        "assignees": [],
+        "milestone": None,
+        "comments": len(issue.comments),
+        "created_at": stamp(issue.created_at),
+        "updated_at": stamp(issue.updated_at),
+        "closed_at": stamp(issue.closed_at),
+        "author_association": association(repository, issue.author),
+        "body": issue.body,
+        "reactions": _rollup(f"{url}/reactions", []),
+        "timeline_url": f"{url}/timeline",
+        "performed_via_github_app": None if issue.app is None else app_shape(issue.app, urls),
+    }
+    if isinstance(issue, Pull):
+        shape["draft"] = issue.draft
+        shape["pull_request"] = {
+            "url": f"{api}/pulls/{issue.number}",
+            "html_url": f"{page}/pull/{issue.number}",
+            "diff_url": f"{page}/pull/{issue.number}.diff",
+            "patch_url": f"{page}/pull/{issue.number}.patch",
+            "merged_at": stamp(issue.merged_at),
+        }
+    if not hook:
+        shape["closed_by"] = None if issue.closed_by is None else account_shape(issue.closed_by, urls)
+    return shape
+
+
+def _side(
+    world: Pulls, owner: Account, at: tuple[str, str], repository: Repository | None, urls: Urls
+) -> Json:
+    branch, sha = at
+    shown = None if repository is None else repository_shape(world, repository, urls)
+    if shown is not None and repository is not None:
+        shown |= {
+            "allow_squash_merge": True,
+            "allow_merge_commit": True,
+            "allow_rebase_merge": True,
+            "allow_auto_merge": False,
+            "delete_branch_on_merge": False,
+            "allow_update_branch": False,
+            "use_squash_pr_title_as_default": False,
+            "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
+            "squash_merge_commit_message": "COMMIT_MESSAGES",
+            "merge_commit_title": "MERGE_MESSAGE",
+            "merge_commit_message": "PR_TITLE",
+        }
+    return {
+        "label": f"{owner.login}:{branch}",
+        "ref": branch,
+        "sha": sha,
+        "user": account_shape(owner, urls),
+        "repo": shown,
+    }
+
+
+def pull_shape(
+    world: Pulls,
+    repository: Repository,
+    pull: Pull,
+    urls: Urls,
+    *,
+    hook: bool = False,
+    short: bool = False,
+) -> Json:
+    """Give a pull request: ``pull-request``, or with ``short`` as lists and reviews show it."""
+    name, number = repository.full_name, pull.number
+    api, page = f"{urls.api}/repos/{name}", f"{urls.web}/{name}/pull/{number}"
+    url, issue = f"{api}/pulls/{number}", f"{api}/issues/{number}"
+    links = {
+        "self": url,
+        "html": page,
+        "issue": issue,
+        "comments": f"{issue}/comments",
+        "review_comments": f"{url}/comments",
+        "review_comment": f"{api}/pulls/comments{{/number}}",
+        "commits": f"{url}/commits",
+        "statuses": f"{api}/statuses/{pull.head_sha}",
+    }
+    facts = world.facts(name, number) if hook else world.shown_facts(name, number)
+    shape: Json = {
+        "url": url,
+        "id": pull.id,
+        "node_id": f"PR_{pull.id}",
+        "html_url": page,
+        "diff_url": f"{page}.diff",
+        "patch_url": f"{page}.patch",
+        "issue_url": issue,
+        "number": number,
+        "state": pull.state,
+        "locked": pull.locked,
+        "title": pull.title,
+        "user": account_shape(pull.author, urls),
+        "body": pull.body,
+        "created_at": stamp(pull.created_at),
+        "updated_at": stamp(pull.updated_at),
+        "closed_at": stamp(pull.closed_at),
+        "merged_at": stamp(pull.merged_at),
+        "merge_commit_sha": pull.merge_commit_sha or facts.test_merge,
+        "assignee": None,
+        "assignees": [],
+        "requested_reviewers": [],
+        "requested_teams": [],
+        "labels": [label_shape(repository, label, urls) for label in pull.labels],
+        "milestone": None,
+        "draft": pull.draft,
+        "commits_url": links["commits"],
+        "review_comments_url": links["review_comments"],
+        "review_comment_url": links["review_comment"],
+        "comments_url": links["comments"],
+        "statuses_url": links["statuses"],
+        "head": _side(world, pull.head_owner, (pull.head_ref, pull.head_sha), pull.head_repository, urls),
+        "base": _side(world, repository.owner, (pull.base_ref, pull.base_sha), repository, urls),
+        "_links": {key: {"href": value} for key, value in links.items()},
+        "author_association": association(repository, pull.author),
+        "auto_merge": None,
+        "active_lock_reason": None,
+    }
+    if short:
+        return shape
+    state = {True: "clean", False: "dirty", None: "unknown"}[facts.mergeable]
+    return shape | {
+        "merged": pull.merged,
+        "mergeable": facts.mergeable,
+        "rebaseable": facts.mergeable,
+        "mergeable_state": "draft" if pull.draft and facts.mergeable else state,
+        "merged_by": None if pull.merged_by is None else account_shape(pull.merged_by, urls),
+        "comments": len(pull.comments),
+        "review_comments": 0,
+        "maintainer_can_modify": pull.maintainer_can_modify,
+        "commits": facts.commits,
+        "additions": sum(file.additions for file in facts.files),
+        "deletions": sum(file.deletions for file in facts.files),
+        "changed_files": len(facts.files),
+    }
+
+
+def review_shape(
+    repository: Repository, pull: Pull, review: Review, urls: Urls, *, hook: bool = False
+) -> Json:
+    """Give a review; webhooks write its state in small letters."""
+    url = f"{urls.api}/repos/{repository.full_name}/pulls/{pull.number}"
+    page = f"{urls.web}/{repository.full_name}/pull/{pull.number}#pullrequestreview-{review.id}"
+    return {
+        "id": review.id,
+        "node_id": f"PRR_{review.id}",
+        "user": account_shape(review.author, urls),
+        "body": review.body or (None if hook else ""),
+        "state": review.state.lower() if hook else review.state,
+        "html_url": page,
+        "pull_request_url": url,
+        "_links": {"html": {"href": page}, "pull_request": {"href": url}},
+        "submitted_at": stamp(review.submitted_at),
+        "commit_id": review.sha,
+        "author_association": association(repository, review.author),
+        **({"updated_at": stamp(review.submitted_at)} if hook else {}),
+    }
+
+
+def check_shape(
+    world: Checks, repository: Repository, run: CheckRun, urls: Urls, *, hook: bool = False
+) -> Json:
+    """Give a check run."""
+    api, page = f"{urls.api}/repos/{repository.full_name}", f"{urls.web}/{repository.full_name}"
+    url = f"{api}/check-runs/{run.id}"
+    suite = world.suite_of(repository, run.app, run.sha)
+    pulls = [
+        _small_pull(repository, pull, urls)
+        for pull in repository.pulls
+        if pull.head_sha == run.sha and pull.head_repository is repository and pull.state == "open"
+    ]
+    shape: Json = {
+        "id": run.id,
+        "name": run.name,
+        "node_id": f"CR_{run.id}",
+        "head_sha": run.sha,
+        "external_id": run.external_id,
+        "url": url,
+        "html_url": f"{page}/runs/{run.id}",
+        "details_url": run.details_url or f"{page}/runs/{run.id}",
+        "status": run.status,
+        "conclusion": run.conclusion,
+        "started_at": stamp(run.started_at),
+        "completed_at": stamp(run.completed_at),
+        "output": {
+            "title": run.output.get("title"),
+            "summary": run.output.get("summary"),
+            "text": run.output.get("text"),
+            "annotations_count": len(run.annotations),
+            "annotations_url": f"{url}/annotations",
+        },
+        "check_suite": {"id": suite},
+        "app": app_shape(run.app, urls),
+        "pull_requests": pulls,
+    }
+    if hook:
+        shape["check_suite"] = {
+            "id": suite,
+            "node_id": f"CS_{suite}",
+            "head_branch": pulls[0]["head"]["ref"] if pulls else None,
+            "head_sha": run.sha,
+            "status": run.status,
+            "conclusion": run.conclusion,
+            "url": f"{api}/check-suites/{suite}",
+            "before": None,
+            "after": None,
+            "pull_requests": pulls,
+            "app": app_shape(run.app, urls),
+            "created_at": stamp(run.started_at),
+            "updated_at": stamp(run.completed_at or run.started_at),
+        }
+    return shape
+
+
+def _small_pull(repository: Repository, pull: Pull, urls: Urls) -> Json:
+    api = f"{urls.api}/repos/{repository.full_name}"
+    home = {"id": repository.id, "url": api, "name": repository.name}
+    return {
+        "id": pull.id,
+        "number": pull.number,
+        "url": f"{api}/pulls/{pull.number}",
+        "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": home},
+        "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": home},
+    }
