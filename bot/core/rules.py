@@ -235,7 +235,7 @@ def _read_steps(reader: _Reader, value: Any, at: Any, key: str) -> tuple[Step, .
         weight = step.get("weight")
         if not isinstance(weight, int) or isinstance(weight, bool) or not 1 <= weight <= 100:  # noqa: PLR2004
             reader.fail("`weight` must be a whole number from 1 to 100.", item, "weight")
-        else:
+        elif "weight" in step:
             steps.append(Step(weight, step.get("bake", timedelta(0))))
     weights = [s.weight for s in steps]
     if weights != sorted(set(weights)) or (weights and weights[-1] != 100):  # noqa: PLR2004

@@ -119,8 +119,8 @@ def shift(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
             )
         )
     targets = list(split.targets)
-    targets = _placed(targets, stable, STABLE_TAG, free_tag=False)
-    targets = _placed(targets, candidate, CANDIDATE_TAG, free_tag=True)
+    targets = _placed(targets, stable, STABLE_TAG)
+    targets = _placed(targets, candidate, CANDIDATE_TAG, keep=stable)
     shares = {stable: 100 - weight, candidate: weight}
     result: list[Target] = []
     for target in targets:
@@ -145,23 +145,31 @@ def _without_idle_twins(targets: list[Target]) -> list[Target]:
     return kept
 
 
-def _placed(targets: list[Target], revision: str, tag: str, *, free_tag: bool) -> list[Target]:
-    """Make sure that a target pins ``revision``, with ``tag`` where it is new."""
+def _placed(targets: list[Target], revision: str, tag: str, *, keep: str | None = None) -> list[Target]:
+    """Make sure that a target pins ``revision``, with ``tag`` where it is new.
+
+    The candidate comes with ``keep``, the stable revision: it may take its tag away from anybody else. The
+    stable revision takes a tag only from a target that serves nobody.
+    """
     if any(_is_pinned(t, revision) for t in targets):
         return targets
     holder = next((i for i, t in enumerate(targets) if t.tag == tag), None)
-    if holder is not None and (free_tag or targets[holder].effective_percent == 0 or targets[holder].floats):
+    if holder is not None and _may_be_taken(targets[holder], keep):
         # The tag's entry is re-used: its URL now leads to the new revision.
         targets[holder] = replace(targets[holder], revision=revision, latest=_pinned_flag(targets[holder]))
         return targets
-    if not free_tag:
-        floating = next((i for i, t in enumerate(targets) if t.floats and not t.tag), None)
-        if floating is not None:
-            new_tag = None if holder is not None else tag
-            old = targets[floating]
-            targets[floating] = replace(old, revision=revision, latest=None, tag=new_tag)
-            return targets
-    return [*targets, Target(revision=revision, percent=0, tag=None if holder is not None else tag)]
+    new_tag = None if holder is not None else tag
+    floating = next((i for i, t in enumerate(targets) if t.floats and not t.tag), None)
+    if keep is None and floating is not None:
+        targets[floating] = replace(targets[floating], revision=revision, latest=None, tag=new_tag)
+        return targets
+    return [*targets, Target(revision=revision, percent=0, tag=new_tag)]
+
+
+def _may_be_taken(holder: Target, keep: str | None) -> bool:
+    if keep is None:
+        return holder.floats or holder.effective_percent == 0
+    return not _is_pinned(holder, keep)
 
 
 def _pinned_flag(target: Target) -> bool | None:

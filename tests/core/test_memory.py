@@ -1,0 +1,143 @@
+"""What the bot remembers: trailers in Git, markers in its own texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core import naming, trailers
+from bot.core.markers import Answer, Hold, Proposal, Wish, strip
+from bot.core.trailers import Record
+
+RECORD = Record(
+    "apps/shop.yaml#shop/shop",
+    "shop-0a1b2c3d",
+    1,
+    25,
+    (25, 50, 100),
+    "shop-v1",
+    "shop-v2",
+    7,
+    "fast",
+    "mona",
+    99,
+)
+
+
+def test_a_record_is_read_back_from_its_message() -> None:
+    message = f"Start shop-v2 at 25 %\n\nBecause.\n\n{RECORD.trailers()}\n"
+    assert trailers.records(message) == (RECORD,)
+
+
+def test_a_squash_merge_strings_records_together() -> None:
+    later = replace(RECORD, weight=50, steps=(50, 100))
+    message = f"Shop 2 (#7)\n\n* Start\n\n{RECORD.trailers()}\n\n* Again\n\n{later.trailers()}\n"
+    assert trailers.records(message) == (RECORD, later)
+
+
+@pytest.mark.parametrize("step", ["rollback", "cancel", 3])
+def test_kinds_of_steps(step: trailers.Step) -> None:
+    record = replace(RECORD, step=step)
+    assert trailers.records(record.trailers()) == (record,)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("Weight", "250"),
+        ("Weight", "２５"),
+        ("Steps", "50 25"),
+        ("Steps", ""),
+        ("Stable", "a`b"),
+        ("Rollout", "../../x"),
+        ("Requested-By", "mona @team"),
+        ("Comment", "-1"),
+        ("Service", "no-mark"),
+        ("Pull", "x"),
+    ],
+)
+def test_a_damaged_record_is_no_record(field: str, value: str) -> None:
+    lines = [
+        f"Canary-{field}: {value}" if line.startswith(f"Canary-{field}:") else line
+        for line in RECORD.trailers().split("\n")
+    ]
+    assert trailers.records("\n".join(lines)) == ()
+
+
+@given(st.text())
+def test_any_message_can_be_read(text: str) -> None:
+    trailers.records(text + "\n" + RECORD.trailers().replace("mona", text[:10]))
+
+
+PROPOSAL = Proposal(
+    kind="step",
+    service=RECORD.service,
+    rollout=RECORD.rollout,
+    weight=50,
+    before=25,
+    pull=7,
+    base="main",
+    since="2026-03-02T12:00:00+00:00",
+    hold=Hold("mona", "command", 5, "x --> <b>", "2026-03-02T14:00:00+00:00"),
+    wish=Wish("kim", 6, 8),
+    seen=("comment/5",),
+)
+
+
+def test_a_proposal_is_read_back() -> None:
+    body = f"text\n\n{PROPOSAL.marker()}\n"
+    assert Proposal.read(body) == PROPOSAL
+    assert strip(body) == "text"
+
+
+@given(st.text(), st.text())
+def test_no_text_breaks_out_of_a_marker(reason: str, by: str) -> None:
+    held = replace(PROPOSAL, hold=Hold(by, "command", 1, reason))
+    marker = held.marker()
+    assert marker.count("-->") == 1
+    assert marker.endswith("-->")
+    assert "\n" not in marker
+    if len(marker) < 8000:
+        assert Proposal.read(marker) == held
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "<!-- canary-bot:pull {} -->",
+        '<!-- canary-bot:pull {"kind": 5} -->',
+        "<!-- canary-bot:pull {not json} -->",
+        "<!-- canary-bot:pull " + "[" * 5000 + " -->",
+        PROPOSAL.marker().replace("2026", "xxxx"),
+        PROPOSAL.marker().replace('"hold":{', '"hold":{"zzz":1,'),
+    ],
+)
+def test_a_damaged_marker_is_no_marker(body: str) -> None:
+    assert Proposal.read(body) is None
+
+
+def test_an_answer_is_read_back() -> None:
+    answer = Answer(
+        "comment/5", "done", "applied", "shop", "shop-0a1b2c3d", "1/3", ("hold",), Hold("a", "command")
+    )
+    assert Answer.read(f"Hello\n\n{answer.marker()}") == answer
+
+
+def test_branches_tell_their_rollout() -> None:
+    branch = naming.step_branch("my-shop-0a1b2c3d", 50)
+    assert branch == "canary/my-shop/0a1b2c3d/50"
+    assert naming.rollout_of_branch(branch) == ("my-shop-0a1b2c3d", "50")
+    assert naming.rollout_of_branch("canary/my-shop/0a1b2c3d/rollback") == ("my-shop-0a1b2c3d", "rollback")
+    assert naming.rollout_of_branch("feature/canary") is None
+
+
+def test_same_template_same_name_whatever_its_key_order() -> None:
+    one = naming.revision_name("shop", {"a": 1, "b": [{"c": 2, "d": None}]})
+    assert one == naming.revision_name("shop", {"b": [{"d": None, "c": 2}], "a": 1})
+    assert one != naming.revision_name("shop", {"a": 2, "b": [{"c": 2, "d": None}]})
+    assert naming.is_generated(one, "shop")
+    assert not naming.is_generated(one, "sho")
