@@ -15,8 +15,9 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
-from bot.manifests.knative_edit import FIELDS, edit_name, edit_targets, fields_of
+from bot.manifests.knative_edit import edit_name, edit_targets
 from bot.manifests.knative_read import GROUP, Document, Pair, looks_like_service, read_document
+from bot.manifests.looks import FIELDS, fields_of
 from bot.manifests.nodes import Canon, Mapping, Node, Scalar, canon, compose
 from bot.manifests.source import LARGEST_DOCUMENT, Source, cut
 from bot.manifests.splices import Draft, unusual

@@ -5,12 +5,11 @@ What is written looks like its neighbours: key order, quotes, dash and indentati
 
 from __future__ import annotations
 
-import itertools
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.manifests.knative_read import Document, Pair, check_editable, refuse_marks
+from bot.manifests.looks import FIELDS, RIVALS, Look, fields_of
 from bot.manifests.nodes import Alias, Mapping, Node, Scalar, Sequence
 from bot.manifests.scalars import written
 from bot.manifests.source import refuse_hidden
@@ -19,7 +18,6 @@ from bot.manifests.splices import (
     Plan,
     block_items,
     colon_end,
-    flow_spans,
     last_line,
     rewrite_block,
     rewrite_flow,
@@ -29,20 +27,7 @@ from bot.manifests.splices import (
 if TYPE_CHECKING:
     from bot.core.traffic import Target
 
-FIELDS = ("tag", "revisionName", "latestRevision", "percent")
 STEP = 2  # columns, where the file shows no other
-_RIVALS = {"revisionName": "latestRevision", "latestRevision": "revisionName"}
-
-
-def fields_of(target: Target) -> dict[str, str | int]:
-    """Give what is written for a target, in the order of ``FIELDS``."""
-    values: dict[str, str | int | None] = {
-        "tag": target.tag,
-        "revisionName": target.revision,
-        "latestRevision": target.latest,
-        "percent": target.percent,
-    }
-    return {key: value for key, value in values.items() if value is not None}
 
 
 def edit_targets(draft: Draft, doc: Document, targets: tuple[Target, ...]) -> None:
@@ -63,7 +48,7 @@ def edit_targets(draft: Draft, doc: Document, targets: tuple[Target, ...]) -> No
             _create(draft, doc, targets)
         return
     if not targets:
-        _remove_block(draft, doc, doc.traffic, doc.entries)
+        _remove_block(draft, doc, doc.traffic)
         return
     plan: Plan = []
     for target in targets:
@@ -78,84 +63,7 @@ def edit_targets(draft: Draft, doc: Document, targets: tuple[Target, ...]) -> No
         (rewrite_flow if doc.entries.flow else rewrite_block)(draft, doc.entries, plan)
 
 
-# looks ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """How a mapping is written."""
-
-    key_quote: str = ""
-    colon: str = ": "
-    order: tuple[str, ...] = ()
-    quotes: dict[str, str] = field(default_factory=dict)
-    separator: str = ", "
-    opening: str = ""
-    closing: str = ""
-
-    @classmethod
-    def of(cls, draft: Draft, node: Mapping) -> Look:
-        """Look at a mapping that holds something."""
-        source = draft.source
-        found = [(key, value) for key, value in node.pairs if isinstance(key, Scalar)]
-        if not found:
-            return cls()
-        key_quote = found[0][0].style if found[0][0].style in {"'", '"'} else ""
-        colon = ": "
-        if node.flow and key_quote and not found[0][1].start - colon_end(source, found[0][0]):
-            colon = ":"
-        opening = closing = ""
-        separator = ", "
-        if node.flow:
-            opening = source.text[node.start + 1 : node.pairs[0][0].start]
-            opening = "" if opening.strip() else opening
-            tail = re.fullmatch(r",?(\s*)", source.text[node.pairs[-1][1].end : node.end - 1])
-            closing = tail[1] if tail else ""
-            separator = _gap(draft, node) or ("," + opening if "\n" in opening else ", ")
-        return cls(
-            key_quote,
-            colon,
-            tuple(key.value for key, _ in found if key.value in FIELDS),
-            {
-                key.value: value.style
-                for key, value in found
-                if isinstance(value, Scalar) and value.style in {"'", '"'}
-            },
-            separator,
-            opening,
-            closing,
-        )
-
-    def pair(self, key: str, value: str | int, quote: str | None = None) -> str:
-        """Write a pair."""
-        style = self.quotes.get(key, '"' if self.key_quote == '"' else "") if quote is None else quote
-        return f"{self.key_quote}{key}{self.key_quote}{self.colon}{written(value, style)}"
-
-    def ordered(self, keys: list[str]) -> list[str]:
-        """Put keys in the mapping's order; those that it does not have go to their usual place."""
-        order = [key if key in keys else _RIVALS.get(key, key) for key in self.order]
-        result = [key for number, key in enumerate(order) if key in keys and key not in order[:number]]
-        for key in FIELDS:
-            if key in keys and key not in result:
-                before = [other for other in FIELDS[: FIELDS.index(key)] if other in result]
-                result.insert(max((result.index(other) + 1 for other in before), default=0), key)
-        return result
-
-    def flow(self, target: Target) -> str:
-        """Write a target in flow style."""
-        values = fields_of(target)
-        inner = self.separator.join(self.pair(key, values[key]) for key in self.ordered(list(values)))
-        return "{" + self.opening + inner + self.closing + "}"
-
-
-def _gap(draft: Draft, node: Mapping | Sequence) -> str:
-    """Give the text between two elements of a flow collection, if there are two and no comment."""
-    spans = flow_spans(draft.source, node)
-    for (_, end), (start, _) in itertools.pairwise(spans):
-        gap = draft.source.text[end:start]
-        if gap.count(",") == 1 and "#" not in gap:
-            return gap
-    return ""
+# entries ------------------------------------------------------------------
 
 
 def _new_entry(draft: Draft, entries: Sequence, plan: Plan, target: Target) -> str:
@@ -197,8 +105,8 @@ def _edit_entry(draft: Draft, entry: Mapping, old: Target, new: Target) -> None:
         node, value = entry.pairs[number]
         if key in wanted and wanted[key] != had.get(key):
             _set(draft, node, value, wanted[key])
-        elif key in gone and _RIVALS.get(key) in fresh:
-            rival = _RIVALS[key]
+        elif key in gone and RIVALS.get(key) in fresh:
+            rival = RIVALS[key]
             draft.replace(node.start, value.end, look.pair(rival, wanted[rival]))
             gone.remove(key)
             fresh.remove(rival)
@@ -332,7 +240,11 @@ def _create(draft: Draft, doc: Document, targets: tuple[Target, ...]) -> None:
     if spec.flow:
         flow = "[" + ", ".join(look.flow(target) for target in targets) + "]"
         if doc.traffic is None:
-            rewrite_flow(draft, spec, [*range(len(spec.pairs)), f"{quoted}{look.colon}{flow}"])
+            others = list(range(len(spec.pairs)))
+            text = f"{quoted}{look.colon}{flow}"
+            # At the beginning it gets a line of its own; at the end, the line before needs a comma.
+            on_lines = bool(others) and "\n" in source.text[spec.start : spec.pairs[0][0].start]
+            rewrite_flow(draft, spec, [text, *others] if on_lines else [*others, text])
         else:
             _fill(draft, doc.traffic, flow)
         return
@@ -376,8 +288,8 @@ def _clear(draft: Draft, pair: Pair) -> int:
     return line
 
 
-def _remove_block(draft: Draft, doc: Document, traffic: Pair, entries: Sequence) -> None:
-    """Remove the whole block; lines that hold only a comment stay."""
+def _remove_block(draft: Draft, doc: Document, traffic: Pair) -> None:
+    """Remove the whole block, with the comments inside it."""
     spec = doc.spec_mapping
     if spec.flow:
         rewrite_flow(draft, spec, [n for n, (key, _) in enumerate(spec.pairs) if key is not traffic.key])
@@ -385,12 +297,7 @@ def _remove_block(draft: Draft, doc: Document, traffic: Pair, entries: Sequence)
     if len(spec.pairs) == 1:
         raise unusual(doc.source, traffic.key.start, "`spec` would be empty.")
     first, last = doc.lines_of(traffic)
-    if entries.flow:
-        draft.remove_lines(first, last, whole=True)
-        return
-    draft.remove_lines(first, first)
-    for item in block_items(doc.source, entries):
-        draft.remove_lines(item.first, item.last, whole=True)
+    draft.remove_lines(first, last, whole=True)
 
 
 # the revision's name ----------------------------------------------------------------

@@ -192,7 +192,10 @@ def _separator(source: Source, start: int, spans: list[Span], near: int) -> str:
             if gap.count(",") == 1 and "#" not in gap:
                 return gap
     lead = source.text[start + 1 : spans[0][0]] if spans else ""
-    return "," + lead if "\n" in lead and not lead.strip() else ", "
+    if "\n" in lead and not lead.strip():
+        return "," + lead
+    inside = source.text[spans[0][0] : spans[0][1]] if spans else ""
+    return "," if "," in inside and ", " not in inside and "\n" not in inside else ", "
 
 
 def rewrite_flow(draft: Draft, node: Mapping | Sequence, plan: Plan) -> None:
