@@ -107,12 +107,16 @@ def routed(
 
 
 def mark(connection: sqlite3.Connection, subject: Subject, *, at: datetime, why: str) -> None:
-    """Ask for a look; the earlier of two times counts. A subject that was given up gets one more try."""
+    """Ask for a look; the earlier of two times counts. A subject that was given up gets one more try.
+
+    Wishes for two reasons become one for ``several``: a look may do less for a reason it knows, and
+    must not miss the other.
+    """
     connection.execute(
         """
         INSERT INTO agenda (installation, repository, what, due, why) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT (installation, repository, what) DO UPDATE SET
-            why = CASE WHEN due IS NULL OR excluded.due < due THEN excluded.why ELSE why END,
+            why = CASE WHEN due IS NULL OR why = excluded.why THEN excluded.why ELSE 'several' END,
             due = CASE WHEN due IS NULL THEN excluded.due ELSE min(due, excluded.due) END,
             faults = CASE WHEN dead_at IS NULL THEN faults ELSE ? END,
             crashes = CASE WHEN dead_at IS NULL THEN crashes ELSE ? END,
@@ -170,7 +174,7 @@ def finish(connection: sqlite3.Connection, taken: Taken, *, again: datetime | No
         """
         UPDATE agenda SET taken_at = NULL, attempts = 0, faults = 0, crashes = 0, not_before = 0,
             last_error = NULL,
-            why = CASE WHEN :due IS NOT NULL AND (due IS NULL OR :due < due) THEN 'timer' ELSE why END,
+            why = CASE WHEN :due IS NULL THEN why WHEN due IS NULL THEN 'timer' ELSE 'several' END,
             due = CASE WHEN due IS NULL THEN :due WHEN :due IS NULL THEN due ELSE min(due, :due) END
         WHERE id = :row
         """,
@@ -187,7 +191,8 @@ def postpone(
     With ``strictly``, because the other side named a time, not even a new hint leads to an earlier look.
     """
     connection.execute(
-        "UPDATE agenda SET taken_at = NULL, attempts = attempts + 1, due = ?, not_before = ?, last_error = ? "
+        "UPDATE agenda SET taken_at = NULL, why = 'retry', attempts = attempts + 1, due = ?, not_before = ?, "
+        "last_error = ? "
         "WHERE id = ?",
         (micros(until), micros(until) if strictly else 0, error, taken.row),
     )
@@ -202,7 +207,8 @@ def fault(
     """
     is_dead = taken.faults + 1 >= MOST_FAULTS
     connection.execute(
-        "UPDATE agenda SET taken_at = NULL, faults = faults + 1, due = ?, dead_at = ?, last_error = ? "
+        "UPDATE agenda SET taken_at = NULL, why = 'retry', faults = faults + 1, due = ?, dead_at = ?, "
+        "last_error = ? "
         "WHERE id = ?",
         (None if is_dead else micros(until), micros(now) if is_dead else None, error, taken.row),
     )
@@ -213,7 +219,7 @@ def recover(connection: sqlite3.Connection, *, now: datetime) -> int:
     """Make every look that the last process did not finish due again; give their number."""
     cursor = connection.execute(
         """
-        UPDATE agenda SET taken_at = NULL, crashes = crashes + 1,
+        UPDATE agenda SET taken_at = NULL, why = 'retry', crashes = crashes + 1,
             due = CASE WHEN crashes + 1 >= :most THEN NULL ELSE :now END,
             dead_at = CASE WHEN crashes + 1 >= :most THEN :now END,
             last_error = 'the process ended during the look'

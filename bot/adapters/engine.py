@@ -75,6 +75,7 @@ class SqliteEngine:
         self._woken = False
         self._running = 0
         self._broken = False
+        self._working = threading.Event()
         self._served: dict[str, int] = {}
         self._turns = 0
         self._pruned_at: datetime | None = None
@@ -132,8 +133,14 @@ class SqliteEngine:
         return self._do(agenda.dead)
 
     def idle(self, timeout: float) -> bool:
-        """Wait until nothing waits, is due or is under way, at most ``timeout`` seconds; say whether it is so."""
+        """Wait until ``run`` has begun and nothing waits, is due or is under way; say whether it is so.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
         deadline = time.monotonic() + timeout
+        if not self._working.wait(timeout):
+            return False
         while not self._do(lambda connection: agenda.is_quiet(connection, now=self._clock.now())):
             left = deadline - time.monotonic()
             if left <= 0:
@@ -176,6 +183,7 @@ class SqliteEngine:
         try:
             if repositories is not None:
                 self.look(SWEEP, at=self._clock.now(), why="start")
+            self._working.set()
             while not stop.is_set():
                 self._turn(tasks)
         except BaseException:

@@ -1,0 +1,270 @@
+"""Where the service is put together: settings in, a running bot out.
+
+``serve`` is the process of ``canary serve``; ``running`` is the same bot inside another
+program (the demo, the sandbox, a test), behind a real socket on loopback.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+import uvicorn
+
+from bot.adapters.clock import SystemClock
+from bot.adapters.engine import SqliteEngine
+from bot.entry import logs
+from bot.entry.web import create_app
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from fastapi import FastAPI
+
+    from bot.entry.settings import Settings
+    from bot.ports import Clock, Forge, Subject
+
+    Look = Callable[[Subject, str], datetime | None]
+
+logger = logging.getLogger(__name__)
+
+GRACE = 20.0  # seconds that looks under way have at the end; Kubernetes gives 30 to the whole process
+CONNECTIONS = 500  # more get 503 at once, which GitHub records as a failed delivery
+
+
+class LookFactory(Protocol):
+    """Makes the look of a bot; ``marks`` is the engine's ``look``, by which it asks for further ones."""
+
+    def __call__(self, forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings) -> Look:
+        """Make it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The bot, put together and not running yet."""
+
+    app: FastAPI
+    engine: SqliteEngine
+    forge: Forge
+    look: Look
+    sweep_every: float
+
+    def work(self, stop: threading.Event, *, grace: float = GRACE) -> None:
+        """Work until ``stop`` is set; see ``SqliteEngine.run``."""
+        self.engine.run(
+            self.look, stop, repositories=self._repositories, sweep_every=self.sweep_every, grace=grace
+        )
+
+    def _repositories(self) -> Iterable[tuple[int, str]]:
+        return self.forge.repositories()
+
+
+def build(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    forge: Forge | None = None,
+    make_look: LookFactory | None = None,
+) -> Parts:
+    """Put the bot together; nothing is sent and nothing runs yet.
+
+    Args:
+        settings: As ``settings.load`` gives them.
+        clock: The machine's, unless a rehearsal brings its own.
+        forge: GitHub by the settings, unless a test brings another.
+        make_look: The bot's own, unless a test brings another.
+
+    Raises:
+        StoreUnusable: The SQLite file cannot be used; in words.
+    """
+    clock = clock or SystemClock()
+    forge = forge or _github(settings, clock)
+    engine = SqliteEngine(settings.database, clock, app_id=settings.app_id, threads=settings.threads)
+    return Parts(
+        app=create_app(engine, secrets=settings.webhook_secrets, clock=clock),
+        engine=engine,
+        forge=forge,
+        look=(make_look or _bot)(forge, clock, engine, settings),
+        sweep_every=settings.sweep_every,
+    )
+
+
+def _github(settings: Settings, clock: Clock) -> Forge:
+    from bot.adapters.github import GitHubForge  # noqa: PLC0415 - half a second that a test need not wait
+
+    return GitHubForge(settings.app_id, settings.private_key, base_url=settings.github_api_url, clock=clock)
+
+
+def _bot(forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings) -> Look:
+    from bot.adapters.rulebook import built_in  # noqa: PLC0415 - as above
+    from bot.service import Bot, Historian  # noqa: PLC0415 - as above
+
+    bot = Bot(
+        forge=forge,
+        clock=clock,
+        rulebook=built_in(),
+        marks=engine.look,
+        historian=Historian(),
+        max_command_age=timedelta(seconds=settings.max_command_age),
+    )
+    return bot.look
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,  # its lines come through ours
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,  # nothing is decided on an address
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=10,
+        )
+    )
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way.
+
+    Raises:
+        StoreUnusable: The SQLite file cannot be used; in words.
+        OSError: The address cannot be listened on.
+    """
+    logs.configure(settings.log_level, secrets=settings.secret_values)
+    with _listen(settings.host, settings.port) as listener:
+        parts = build(settings)
+        try:
+            _serve(parts, listener)
+        finally:
+            parts.engine.close()
+
+
+def _serve(parts: Parts, listener: socket.socket) -> None:
+    stop = threading.Event()
+    server = _server(parts.app)
+
+    def work() -> None:
+        try:
+            parts.work(stop)
+        except Exception:
+            # Without the work the door would only collect; a process that ends is started again.
+            logger.critical("work-ended", exc_info=True)
+            server.should_exit = True
+
+    worker = threading.Thread(target=work, name="engine")
+    # uvicorn stops on a signal and then sends it again to whoever handled it before.
+    before = {
+        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    worker.start()
+    host, port = listener.getsockname()[:2]
+    logger.info("serving", extra={"host": host, "port": port})
+    try:
+        server.run(sockets=[listener])
+    finally:
+        stop.set()
+        worker.join()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    logger.info("stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A bot at work in this process. ``url`` is where it listens, without a slash at its end."""
+
+    url: str
+    parts: Parts
+
+    @property
+    def webhook_url(self) -> str:
+        """Where deliveries go."""
+        return f"{self.url}/webhook"
+
+    def idle(self, timeout: float = 30.0) -> bool:
+        """Wait until nothing waits, is due or is under way; say whether it is so after ``timeout`` seconds."""
+        return self.parts.engine.idle(timeout)
+
+
+@contextmanager
+def running(
+    what: Settings | Parts,
+    *,
+    clock: Clock | None = None,
+    forge: Forge | None = None,
+    make_look: LookFactory | None = None,
+    port: int = 0,
+    grace: float = GRACE,
+) -> Iterator[Running]:
+    """Run a bot in this process, on loopback, until the block ends.
+
+    Args:
+        what: Settings (``host`` and ``port`` of them are not used), or what ``build`` made.
+        clock: As for ``build``.
+        forge: As for ``build``.
+        make_look: As for ``build``.
+        port: 0 for any that is free.
+        grace: Seconds that looks under way have when the block ends.
+
+    Raises:
+        StoreUnusable: The SQLite file cannot be used; in words.
+        OSError: The port is taken.
+        RuntimeError: The server did not start.
+    """
+    with _listen("127.0.0.1", port) as listener:
+        parts = (
+            what if isinstance(what, Parts) else build(what, clock=clock, forge=forge, make_look=make_look)
+        )
+        server = _server(parts.app)
+        stop = threading.Event()
+        worker = threading.Thread(target=parts.work, args=(stop,), kwargs={"grace": grace}, name="engine")
+        door = threading.Thread(
+            target=server.run, kwargs={"sockets": [listener]}, name="webhook", daemon=True
+        )
+        try:
+            worker.start()
+            door.start()
+            if not _is_up(server, door):
+                raise RuntimeError("the webhook's server did not start")
+            yield Running(f"http://127.0.0.1:{listener.getsockname()[1]}", parts)
+        finally:
+            server.should_exit = True
+            stop.set()
+            if door.is_alive():
+                door.join(10.0)
+            if worker.is_alive():
+                worker.join()
+            parts.engine.close()
+
+
+def _is_up(server: uvicorn.Server, door: threading.Thread) -> bool:
+    """Wait until the server listens, at most ten seconds; uvicorn has no event for it."""
+    for _ in range(2000):
+        if server.started or not door.is_alive():
+            break
+        door.join(0.005)
+    return server.started
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
