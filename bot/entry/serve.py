@@ -23,7 +23,7 @@ from bot.entry import logs
 from bot.entry.web import create_app
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
     from fastapi import FastAPI
@@ -55,16 +55,20 @@ class Parts:
     engine: SqliteEngine
     forge: Forge
     look: Look
-    sweep_every: float
+    sweep_every: float | None = 600.0  # seconds; None: nothing is swept, not even at the start
 
     def work(self, stop: threading.Event, *, grace: float = GRACE) -> None:
         """Work until ``stop`` is set; see ``SqliteEngine.run``."""
-        self.engine.run(
-            self.look, stop, repositories=self._repositories, sweep_every=self.sweep_every, grace=grace
-        )
-
-    def _repositories(self) -> Iterable[tuple[int, str]]:
-        return self.forge.repositories()
+        if self.sweep_every is None:
+            self.engine.run(self.look, stop, grace=grace)
+        else:
+            self.engine.run(
+                self.look,
+                stop,
+                repositories=self.forge.repositories,
+                sweep_every=self.sweep_every,
+                grace=grace,
+            )
 
 
 def build(
@@ -73,6 +77,7 @@ def build(
     clock: Clock | None = None,
     forge: Forge | None = None,
     make_look: LookFactory | None = None,
+    sweep: bool = True,
 ) -> Parts:
     """Put the bot together; nothing is sent and nothing runs yet.
 
@@ -81,6 +86,7 @@ def build(
         clock: The machine's, unless a rehearsal brings its own.
         forge: GitHub by the settings, unless a test brings another.
         make_look: The bot's own, unless a test brings another.
+        sweep: Whether all repositories are looked at, at the start and every now and then.
 
     Raises:
         StoreUnusable: The SQLite file cannot be used; in words.
@@ -93,7 +99,7 @@ def build(
         engine=engine,
         forge=forge,
         look=(make_look or _bot)(forge, clock, engine, settings),
-        sweep_every=settings.sweep_every,
+        sweep_every=settings.sweep_every if sweep else None,
     )
 
 
@@ -204,6 +210,7 @@ def running(
     clock: Clock | None = None,
     forge: Forge | None = None,
     make_look: LookFactory | None = None,
+    sweep: bool = True,
     port: int = 0,
     grace: float = GRACE,
 ) -> Iterator[Running]:
@@ -214,6 +221,7 @@ def running(
         clock: As for ``build``.
         forge: As for ``build``.
         make_look: As for ``build``.
+        sweep: As for ``build``.
         port: 0 for any that is free.
         grace: Seconds that looks under way have when the block ends.
 
@@ -223,9 +231,10 @@ def running(
         RuntimeError: The server did not start.
     """
     with _listen("127.0.0.1", port) as listener:
-        parts = (
-            what if isinstance(what, Parts) else build(what, clock=clock, forge=forge, make_look=make_look)
-        )
+        if isinstance(what, Parts):
+            parts = what
+        else:
+            parts = build(what, clock=clock, forge=forge, make_look=make_look, sweep=sweep)
         server = _server(parts.app)
         stop = threading.Event()
         worker = threading.Thread(target=parts.work, args=(stop,), kwargs={"grace": grace}, name="engine")
