@@ -117,10 +117,9 @@ class Client:
             lazy=True,
         )
 
-    @property
-    def redact(self) -> Redactor:
-        """Takes secrets out of GitHub's words."""
-        return self._wire.redact
+    def said(self, answer: Answer) -> str:
+        """Give GitHub's own words on one line, without secrets; empty when there are none."""
+        return printable(" ".join(self._wire.redact(answer.message).split()))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -238,7 +237,7 @@ class Client:
         status = answer.status
         if limit is not None:
             return OutsideFailure(f"{what}: GitHub's rate limit ({status}).", retry_after=limit)
-        said = printable(self._wire.redact(answer.message)) or "no reason given"
+        said = self.said(answer) or "no reason given"
         text = f"{what}: {status} {said}"
         if status == HTTPStatus.UNAUTHORIZED:
             return OutsideFailure(f"{what}: GitHub refused the App's credentials (401).")

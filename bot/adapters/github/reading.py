@@ -257,7 +257,7 @@ class Reading:
         data = list(islice(self._client.pages(f"{self._path}/issues/comments", params), _MOST_COMMENTS))
         with understood("comments"):
             # Conversations of plain issues are in the list too; their page tells them apart.
-            of_pulls = [one for one in data if "/issues/" not in urlsplit(one["html_url"]).path]
+            of_pulls = [one for one in data if "/issues/" not in urlsplit(one.get("html_url") or "").path]
             return tuple(
                 (
                     int(one["issue_url"].rpartition("/")[2]),

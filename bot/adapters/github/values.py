@@ -168,7 +168,7 @@ def comment(data: Any, *, ours: bool) -> Comment:
         created_at=moment(data["created_at"]),
         ours=ours,
         edited=data["updated_at"] != data["created_at"],
-        url=data["html_url"],
+        url=data.get("html_url") or "",
     )
 
 
@@ -181,7 +181,7 @@ def review(data: Any, *, ours: bool) -> Comment:
         body=data["body"],
         created_at=moment(data["submitted_at"]),
         ours=ours,
-        url=data["html_url"],
+        url=data.get("html_url") or "",
     )
 
 
@@ -207,17 +207,18 @@ def commit(data: Any, *, ours: bool) -> Commit:
 def role(data: Any) -> Role:
     """Give a role by its name; a role of an organisation's own by what it allows.
 
-    Source: OpenAPI, repository-collaborator-permission. ``permission`` alone will not do: it
-    says ``write`` for maintain and ``read`` for triage.
+    Source: OpenAPI, repository-collaborator-permission. ``permission`` comes last, because it says
+    ``write`` for maintain and ``read`` for triage.
     """
-    name = str(data.get("role_name", ""))
-    if name.upper() in Role.__members__:
-        return Role[name.upper()]
+    name = str(data.get("role_name") or "").upper()
+    if name in Role.__members__:
+        return Role[name]
     allowed = (data.get("user") or {}).get("permissions") or {}
     ranks = {"admin": Role.ADMIN, "maintain": Role.MAINTAIN, "push": Role.WRITE}
     ranks |= {"triage": Role.TRIAGE, "pull": Role.READ}
     granted = [rank for key, rank in ranks.items() if allowed.get(key) is True]
-    return max(granted, default=Role.NONE)
+    plain = {"admin": Role.ADMIN, "write": Role.WRITE, "read": Role.READ}
+    return max(granted) if granted else plain.get(data.get("permission"), Role.NONE)
 
 
 def check(data: Any) -> Check:

@@ -17,7 +17,6 @@ from bot.adapters.github.git import Entry, branch_path, writable
 from bot.adapters.github.reading import Reading
 from bot.adapters.github.values import understood
 from bot.core.problems import OutsideFailure
-from bot.core.text import printable
 from bot.ports import Exists, Missing, Moved, Refused
 
 if TYPE_CHECKING:
@@ -58,9 +57,9 @@ class GitHubRepository(Reading):
         answers = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
         answer = self._client.send("PUT", path, body=body, answers=answers)
         if answer.status == HTTPStatus.CONFLICT and _is_rule(answer):
-            raise Refused(self._said(answer))
+            raise Refused(self._client.said(answer))
         if answer.status != HTTPStatus.OK:
-            raise Moved(self._said(answer) or "The file was deleted.")
+            raise Moved(self._client.said(answer) or "The file was deleted.")
         with understood("a commit"):
             return str(answer.data["commit"]["sha"])
 
@@ -159,7 +158,7 @@ class GitHubRepository(Reading):
             # "Reference already exists" has no code of its own, so the branch itself is asked.
             if self.tip(name) is not None:
                 raise Exists(f"There is a branch {name} already.")
-            raise Refused(self._said(answer))
+            raise Refused(self._client.said(answer))
 
     def move_branch(self, name: str, *, old: str, new: str) -> None:
         """Point a branch somewhere else, also backwards, if it still is at ``old``.
@@ -180,7 +179,7 @@ class GitHubRepository(Reading):
         if answer.status in answers:
             if self.tip(name) != old:
                 raise Moved(f"The branch {name} was moved.")
-            raise Refused(self._said(answer))
+            raise Refused(self._client.said(answer))
 
     def delete_branch(self, name: str) -> None:
         """Delete a branch; one that is gone already is fine. Raises ``Refused``."""
@@ -188,7 +187,7 @@ class GitHubRepository(Reading):
         gone = {HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.NOT_FOUND}
         answer = self._client.send("DELETE", path, answers=gone)
         if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and self.tip(name) is not None:
-            raise Refused(self._said(answer))
+            raise Refused(self._client.said(answer))
 
     # pull requests -------------------------------------------------------------------
 
@@ -204,7 +203,11 @@ class GitHubRepository(Reading):
         answer = self._client.send("POST", f"{self._path}/pulls", body=sent, answers=answers)
         if answer.status in answers:
             # "custom" stands for both; a branch that is not there is "invalid".
-            raise Exists(self._said(answer)) if "custom" in answer.codes else Refused(self._said(answer))
+            raise (
+                Exists(self._client.said(answer))
+                if "custom" in answer.codes
+                else Refused(self._client.said(answer))
+            )
         return self._pull(answer.data, lambda _user: True)
 
     def edit_pull(self, number: int, *, title: str | None = None, body: str | None = None) -> None:
@@ -231,7 +234,7 @@ class GitHubRepository(Reading):
         if answer.status in answers:
             # The one 405 that passes: GitHub gives no code, so its words decide.
             passing = answer.message.lower().startswith("base branch was modified")
-            raise Moved(self._said(answer)) if passing else Refused(self._said(answer))
+            raise Moved(self._client.said(answer)) if passing else Refused(self._client.said(answer))
         with understood("a merge"):
             return str(answer.data["sha"])
 
@@ -292,9 +295,6 @@ class GitHubRepository(Reading):
                 self._client.send("PATCH", f"{runs}/{number}", body=body)
                 return
         self._client.send("POST", runs, body=body | {"head_sha": sha})
-
-    def _said(self, answer: Answer) -> str:
-        return printable(self._client.redact(answer.message))
 
 
 def _entries(rows: Any, prefix: str) -> tuple[Entry, ...]:
