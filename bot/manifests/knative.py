@@ -369,9 +369,9 @@ def _part(doc: Document, pair: Pair) -> tuple[int, int]:
         return source.line_start(first), source.line_end(last)
     text = source.text
     start, end = pair.key.start, doc.end_of(pair)
-    while text[start - 1] in " \t\r\n,":
-        start -= 1
-    if text[start - 1] == "{":
-        while text[end] in " \t\r\n,":
-            end += 1
+    before, after = text[:start].rstrip(" \t\r\n"), text[end:].lstrip(" \t\r\n")
+    if before.endswith(","):
+        return len(before) - 1, end
+    if after.startswith(","):
+        end = len(text) - len(after[1:].lstrip(" \t\r\n"))
     return start, end

@@ -1,0 +1,225 @@
+"""A second opinion on edits, made with other readers than the editor's.
+
+Positions come from libyaml's marks (YAML 1.1), values from libyaml and from ruamel's
+loader (YAML 1.2). Nothing of ``bot.manifests`` is used here but the values it gives.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from ruamel.yaml import YAML
+
+from bot.core.traffic import Target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYS = {"tag": "tag", "revisionName": "revision", "latestRevision": "latest", "percent": "percent"}
+
+
+def text_of(content: bytes) -> str:
+    return content.decode("utf-8").removeprefix("\ufeff")
+
+
+def documents(content: bytes) -> list[tuple[int, str]]:
+    """Cut the stream; give each document's first line (from 0) and its text."""
+    found: list[tuple[int, str]] = []
+    lines = re.findall(r"[^\r\n]*(?:\r\n|\n|\r|\Z)", text_of(content))
+    start, bare = 0, True
+    for number, line in enumerate(lines):
+        if re.match(r"---(\s|\Z)", line) and not bare:
+            found.append((start, "".join(lines[start:number])))
+            start, bare = number, False
+        elif re.match(r"\.\.\.(\s|\Z)", line):
+            found.append((start, "".join(lines[start : number + 1])))
+            start, bare = number + 1, True
+        elif re.match(r"---(\s|\Z)", line) or (
+            line.strip() and line[0] not in "#%" and not line.lstrip().startswith("#")
+        ):
+            bare = False
+    found.append((start, "".join(lines[start:])))
+    return found
+
+
+def is_service(data: Any, namespace: str | None, name: str) -> bool:
+    if not isinstance(data, dict) or data.get("kind") != "Service":
+        return False
+    metadata = data.get("metadata")
+    return (
+        str(data.get("apiVersion")).startswith("serving.knative.dev/")
+        and isinstance(metadata, dict)
+        and metadata.get("name") == name
+        and (metadata.get("namespace") or None) == namespace
+    )
+
+
+class Seen:
+    """One service of a file as libyaml sees it."""
+
+    def __init__(self, content: bytes, namespace: str | None, name: str) -> None:
+        self.lines = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)", content)
+        self.documents = documents(content)
+        own: list[int] = []
+        for number, (_, text) in enumerate(self.documents):
+            try:
+                if is_service(yaml.load(text, Loader=yaml.CBaseLoader), namespace, name):  # noqa: S506 - strings only
+                    own.append(number)
+            except yaml.YAMLError:
+                continue
+        assert len(own) == 1, own
+        self.number = own[0]
+        self.first_line, self.text = self.documents[self.number]
+        self.strings = yaml.load(self.text, Loader=yaml.CBaseLoader)  # noqa: S506 - strings only
+        self.root = yaml.compose(self.text, Loader=yaml.CBaseLoader)
+
+    def pair(self, *keys: str) -> Any:
+        """Give (key node, value node) at a path, or ``None``."""
+        node, found = self.root, None
+        for key in keys:
+            if not isinstance(node, yaml.MappingNode):
+                return None
+            found = next(((k, v) for k, v in node.value if k.value == key), None)
+            if found is None:
+                return None
+            node = found[1]
+        return found
+
+    def own_lines(self, *, metadata: bool) -> set[int]:
+        """Give the lines of the block and of the name (with ``metadata:`` if that is new), from 0."""
+        own: set[int] = set()
+        paths = [("spec", "traffic"), ("spec", "template", "metadata", "name")]
+        found = [pair for path in paths if (pair := self.pair(*path))]
+        for key, value in found:
+            own.update(range(key.start_mark.line, last_line(value, key.end_mark.line) + 1))
+        extra = self.pair("spec", "template", "metadata") if metadata else None
+        if extra:
+            own.add(extra[0].start_mark.line)
+        return {self.first_line + line for line in own}
+
+    def outside(self, *, metadata: bool) -> bytes:
+        own = self.own_lines(metadata=metadata)
+        return b"".join(line for number, line in enumerate(self.lines) if number not in own)
+
+    def values(self, reader: str) -> list[dict[str, Any]]:
+        """Give the traffic block's values, typed by YAML ``1.1`` or ``1.2``."""
+        text = self.text
+        if reader == "1.1":
+            data = yaml.load(text, Loader=yaml.CSafeLoader)
+        else:
+            # ruamel's scanner knows no tabs between tokens.
+            text = re.sub(r"(?<=[^\t\r\n])\t", " ", text)
+            data = YAML(typ="safe", pure=True).load(text)
+        return data["spec"].get("traffic") or []
+
+
+def last_line(node: Any, line: int) -> int:
+    """Give the line of the last leaf of a node."""
+    if isinstance(node, yaml.ScalarNode):
+        if node.start_mark.index == node.end_mark.index:
+            return line
+        return node.end_mark.line - (1 if node.end_mark.column == 0 else 0)
+    if node.flow_style:
+        return int(node.end_mark.line)
+    last = node.value[-1]
+    if isinstance(last, tuple):
+        return last_line(last[1], last[0].end_mark.line)
+    return last_line(last, node.start_mark.line)
+
+
+def as_strings(target: Target) -> dict[str, str]:
+    """Give a target's fields as libyaml's string loader reads them."""
+    values = {key: getattr(target, field) for key, field in KEYS.items()}
+    return {
+        key: str(value).lower() if isinstance(value, bool) else str(value)
+        for key, value in values.items()
+        if value is not None
+    }
+
+
+def same_bools(fields: dict[str, Any]) -> dict[str, Any]:
+    """Forget how a boolean is spelled."""
+    return {key: value.lower() if key == "latestRevision" else value for key, value in fields.items()}
+
+
+def assert_right(
+    before: bytes,
+    after: bytes,
+    service: tuple[str | None, str],
+    targets: tuple[Target, ...] | None,
+    name: str | None = None,
+    *,
+    line_check: bool = True,
+) -> None:
+    """Check that an edit did what was wanted, and nothing else."""
+    old, new = Seen(before, *service), Seen(after, *service)
+    assert before.startswith(b"\xef\xbb\xbf") == after.startswith(b"\xef\xbb\xbf")
+    # every byte outside the lines is the byte that was there
+    if line_check:
+        plain = old.outside(metadata=False) == new.outside(metadata=False)
+        assert plain or old.outside(metadata=True) == new.outside(metadata=True)
+    others = [[text for n, (_, text) in enumerate(s.documents) if n != s.number] for s in (old, new)]
+    assert others[0] == others[1]
+    # the document says the same, but for what was wanted
+    wanted = copy.deepcopy(old.strings)
+    if not isinstance(wanted["spec"], dict):
+        wanted["spec"] = {}
+    if targets is not None:
+        wanted["spec"].pop("traffic", None)
+        entries = old.strings["spec"].get("traffic") if isinstance(old.strings["spec"], dict) else None
+        block = []
+        for target in targets:
+            kept = entries[target.slot] if target.slot is not None and entries else {}
+            nulls = {
+                k: v
+                for k, v in kept.items()
+                if k in KEYS and v in {"", "null", "~"} and k not in as_strings(target)
+            }
+            unknown = {k: v for k, v in kept.items() if k not in KEYS}
+            block.append(same_bools({**unknown, **nulls, **as_strings(target)}))
+        if block:
+            wanted["spec"]["traffic"] = block
+    if name is not None:
+        template = wanted["spec"].get("template") or {}
+        metadata = template.get("metadata") or {}
+        wanted["spec"]["template"] = {**template, "metadata": {**metadata, "name": name}}
+    got = copy.deepcopy(new.strings)
+    if targets:
+        got["spec"]["traffic"] = [same_bools(entry) for entry in got["spec"]["traffic"]]
+    assert got == wanted
+    # and both YAML versions read the same, with the right types
+    if targets:
+        for reader in ("1.1", "1.2"):
+            typed = [
+                {k: v for k, v in entry.items() if k in KEYS and v is not None}
+                for entry in new.values(reader)
+            ]
+            assert typed == [
+                {key: getattr(t, field) for key, field in KEYS.items() if getattr(t, field) is not None}
+                for t in targets
+            ]
+
+
+def set_edits(targets: tuple[Target, ...]) -> Iterator[tuple[Target, ...]]:
+    """Give each block with one percent set."""
+    for place, target in enumerate(targets):
+        yield (*targets[:place], replace(target, percent=37), *targets[place + 1 :])
+
+
+NEW = Target(revision="customer-new-00042", percent=5, tag="candidate")
+
+
+def append_edits(targets: tuple[Target, ...]) -> Iterator[tuple[int, tuple[Target, ...]]]:
+    """Give each block with a new entry at one place, and the place."""
+    for place in range(len(targets) + 1):
+        yield place, (*targets[:place], NEW, *targets[place:])
+
+
+def remove_edits(targets: tuple[Target, ...]) -> Iterator[tuple[Target, ...]]:
+    """Give each block without one entry."""
+    for place in range(len(targets)):
+        yield targets[:place] + targets[place + 1 :]
