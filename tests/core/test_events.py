@@ -1,0 +1,283 @@
+"""What a delivery asks the bot to look at: nothing but names, and only where header and shape agree."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.core.events import DEEPEST, LARGEST, USED, parse, route
+from bot.core.subject import Subject
+
+APP = 4711
+PERSON = {"login": "mona", "id": 3, "type": "User"}
+ELSEWHERE = "https://attacker.invalid/steal"
+BASE: dict[str, Any] = {
+    "installation": {"id": 9},
+    "repository": {"id": 77, "full_name": "shop/customer", "url": ELSEWHERE},
+    "sender": {"login": "mona"},
+}
+
+
+def comment(**changes: Any) -> dict[str, Any]:
+    return {
+        **BASE,
+        "action": "created",
+        "issue": {"number": 3, "pull_request": {"url": ELSEWHERE}, "comments_url": ELSEWHERE},
+        "comment": {"id": 1, "body": "/canary 25", "user": PERSON, "url": ELSEWHERE},
+        **changes,
+    }
+
+
+def review(**changes: Any) -> dict[str, Any]:
+    return {
+        **BASE,
+        "action": "submitted",
+        "review": {"id": 1, "body": "/canary 25", "user": PERSON},
+        "pull_request": {"number": 3},
+        **changes,
+    }
+
+
+def pull(action: str = "opened", **changes: Any) -> dict[str, Any]:
+    return {**BASE, "action": action, "number": 3, "pull_request": {"number": 3}, **changes}
+
+
+def check(**changes: Any) -> dict[str, Any]:
+    run = {
+        "app": {"id": APP},
+        "pull_requests": [
+            {"number": 3, "base": {"repo": {"id": 77}}},
+            {"number": 8, "base": {"repo": {"id": 1}}},
+        ],
+    }
+    return {**BASE, "action": "rerequested", "check_run": {**run, **changes}}
+
+
+def on_pull(why: str) -> tuple[tuple[Subject, str], ...]:
+    return ((Subject(9, "shop/customer", "pull/3"), why),)
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "expected"),
+    [
+        pytest.param("issue_comment", comment(), on_pull("comment"), id="comment on a pull request"),
+        pytest.param("pull_request_review", review(), on_pull("review"), id="review with a body"),
+        *(
+            pytest.param("pull_request", pull(action), on_pull("pull"), id=f"pull request {action}")
+            for action in ("opened", "synchronize", "reopened", "ready_for_review", "closed")
+        ),
+        pytest.param(
+            "pull_request", pull("edited", changes={"base": {}}), on_pull("pull"), id="base branch changed"
+        ),
+        pytest.param("check_run", check(), on_pull("check"), id="our check is to run again, here only"),
+        pytest.param(
+            "installation",
+            {"action": "created", "installation": {"id": 9}, "repositories": [{"full_name": "a/b"}] * 2},
+            ((Subject(9, "a/b", "repository"), "installation"),),
+            id="App installed, each repository once",
+        ),
+        pytest.param(
+            "installation_repositories",
+            {
+                "action": "added",
+                "installation": {"id": 9},
+                "repositories_added": [{"full_name": "a/b"}, {"full_name": "../x"}, 7],
+            },
+            ((Subject(9, "a/b", "repository"), "installation"),),
+            id="repository added, broken entries left out",
+        ),
+    ],
+)
+def test_asks_for_a_look(
+    event: str, payload: dict[str, Any], expected: tuple[tuple[Subject, str], ...]
+) -> None:
+    assert route(event, payload, app_id=APP) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        pytest.param("issue_comment", comment(action="edited"), id="edited comments never run"),
+        pytest.param("issue_comment", comment(action="deleted"), id="deleted comment"),
+        pytest.param("issue_comment", comment(issue={"number": 3}), id="comment on a plain issue"),
+        pytest.param(
+            "issue_comment", comment(issue={"number": 3, "pull_request": None}), id="pull_request is null"
+        ),
+        pytest.param(
+            "issue_comment",
+            comment(comment={"body": "/canary 25", "user": {"login": "x[bot]", "type": "Bot"}}),
+            id="comment of a bot",
+        ),
+        pytest.param(
+            "issue_comment",
+            comment(comment={"body": "/x", "user": PERSON, "performed_via_github_app": {"id": APP}}),
+            id="comment made through our own App",
+        ),
+        pytest.param(
+            "issue_comment", comment(comment={"body": "/canary 25", "user": None}), id="author is gone"
+        ),
+        pytest.param("issue_comment", comment(comment={"body": None, "user": PERSON}), id="body is null"),
+        pytest.param("issue_comment", comment(installation=None), id="no installation"),
+        pytest.param("issue_comment", comment(installation={"id": "9"}), id="installation id is text"),
+        pytest.param("issue_comment", comment(installation={"id": True}), id="installation id is true"),
+        pytest.param(
+            "issue_comment", comment(issue={"number": 3.0, "pull_request": {}}), id="number with a fraction"
+        ),
+        pytest.param("issue_comment", comment(issue={"number": 0, "pull_request": {}}), id="number zero"),
+        pytest.param(
+            "issue_comment", comment(issue={"number": 2**63, "pull_request": {}}), id="number too big"
+        ),
+        pytest.param("issue_comment", comment(repository={"full_name": "shop"}), id="name without owner"),
+        pytest.param("issue_comment", comment(repository={"full_name": "a/.."}), id="name is a path"),
+        pytest.param("issue_comment", comment(repository={"full_name": "a/b/c"}), id="name of three parts"),
+        pytest.param("issue_comment", comment(repository={"full_name": "a/b\n"}), id="name with a line feed"),
+        pytest.param("issue_comment", comment(repository={"full_name": "а/b"}), id="Cyrillic owner"),
+        pytest.param("issue_comment", comment(repository={"full_name": "a/b\0"}), id="name with NUL"),
+        pytest.param("issue_comment", review(), id="review sent as a comment"),
+        pytest.param("pull_request", comment(), id="comment sent as a pull request"),
+        pytest.param("pull_request", review(), id="review sent as a pull request"),
+        pytest.param("pull_request_review", comment(), id="comment sent as a review"),
+        pytest.param("pull_request_review", review(action="dismissed"), id="review dismissed"),
+        pytest.param(
+            "pull_request_review", review(review={"body": " ", "user": PERSON}), id="review without a body"
+        ),
+        pytest.param("pull_request", pull("labeled"), id="labelled"),
+        pytest.param("pull_request", pull("edited", changes={"title": {}}), id="title changed"),
+        pytest.param("pull_request", pull(number=4), id="two numbers that disagree"),
+        pytest.param("check_run", check(app={"id": APP + 1}), id="check of another App"),
+        pytest.param("check_run", {**check(), "action": "completed"}, id="check completed"),
+        pytest.param("installation", {"action": "deleted", "installation": {"id": 9}}, id="App removed"),
+        pytest.param("push", pull(), id="event that is not used"),
+        pytest.param("", comment(), id="no event"),
+    ],
+)
+def test_asks_for_nothing(event: str, payload: dict[str, Any]) -> None:
+    assert route(event, payload, app_id=APP) == ()
+
+
+def test_checks_are_left_alone_while_the_app_is_unknown() -> None:
+    assert route("check_run", check(), app_id=None) == ()
+
+
+def test_our_own_comments_are_recognised_by_two_signs() -> None:
+    """The account type says Bot, and the App is named: either is enough."""
+    via_us = comment(comment={"body": "x", "user": PERSON, "performed_via_github_app": {"id": APP}})
+    assert route("issue_comment", via_us, app_id=None) == on_pull("comment")  # nobody knows who "us" is
+    assert route("issue_comment", via_us, app_id=APP) == ()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+KEYS = (
+    "action",
+    "issue",
+    "comment",
+    "review",
+    "pull_request",
+    "number",
+    "repository",
+    "installation",
+    "check_run",
+)
+
+
+class TestRoute:
+    """Whatever stands in a payload, routing answers, and only with names that have GitHub's grammar."""
+
+    @given(
+        event=st.sampled_from(sorted(USED)),
+        kind=st.sampled_from([comment(), review(), pull(), check()]),
+        changes=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=3),
+    )
+    def test_any_change_of_a_payload(self, event: str, kind: dict[str, Any], changes: dict[str, Any]) -> None:
+        for subject, why in route(event, {**kind, **changes}, app_id=APP):
+            assert subject.repository.isascii()
+            assert subject.repository.count("/") == 1
+            assert subject.what == "repository" or subject.what.removeprefix("pull/").isdecimal()
+            assert why in {"comment", "review", "pull", "check", "installation"}
+
+    @given(payload=st.dictionaries(st.sampled_from(KEYS), JSON))
+    def test_anything_at_all(self, payload: dict[str, Any]) -> None:
+        for event in USED:
+            route(event, payload, app_id=APP)
+
+    @given(where=st.sampled_from(["issue", "comment", "repository", "sender"]))
+    def test_no_address_of_a_payload_is_used(self, where: str) -> None:
+        payload = comment()
+        payload[where] = {**payload[where], "url": ELSEWHERE, "html_url": ELSEWHERE}
+        assert "attacker" not in repr(route("issue_comment", payload, app_id=APP))
+
+
+class TestParse:
+    """One guarded function reads what strangers send; it raises ``ValueError`` and nothing else."""
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(b"", id="nothing"),
+            pytest.param(b"[]", id="an array at the top"),
+            pytest.param(b"25", id="a number at the top"),
+            pytest.param(b"null", id="null at the top"),
+            pytest.param(b"[" * 100_000, id="100,000 arrays"),
+            pytest.param(b'{"a":' * 100_000, id="100,000 objects"),
+            pytest.param(b'{"a":' + b"[" * DEEPEST + b"]" * DEEPEST + b"}", id="one level too deep"),
+            pytest.param(b'{"a":' + b"9" * 5_000 + b"}", id="5,000 digits"),
+            pytest.param(b'{"a":1e' + b"9" * 5_000 + b"}", id="5,000 digits of an exponent"),
+            pytest.param(b'{"a":NaN}', id="NaN"),
+            pytest.param(b'{"a":-Infinity}', id="minus infinity"),
+            pytest.param('{"a":1}'.encode("utf-16"), id="UTF-16"),
+            pytest.param(b'\xef\xbb\xbf{"a":1}', id="byte-order mark"),
+            pytest.param(b'{"a":"\xe9"}', id="Latin-1"),
+            pytest.param(b'{"a":"\xed\xa0\x80"}', id="a surrogate in UTF-8"),
+            pytest.param(b'{"a":1} {"b":2}', id="two objects"),
+            pytest.param(b'{"a":"' + b'\\"' * 400_000 + b"\\", id="a string that never ends"),
+            pytest.param(b"payload=%7B%7D", id="a form"),
+            pytest.param(b" " * (LARGEST + 1), id="one byte too many"),
+        ],
+    )
+    def test_refused(self, body: bytes) -> None:
+        with pytest.raises(ValueError, match=r"."):
+            parse(body)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param('{"body": "/canary 25\\u0000"}', id="NUL"),
+            pytest.param('{"body": "\\ud800"}', id="a lone surrogate"),
+            pytest.param('{"body": "[[[[{{{{"}', id="brackets in a string"),
+            pytest.param('{"body": "\\"[\\\\"}', id="escaped quotes and backslashes"),
+            pytest.param('{"a":' + "[" * (DEEPEST - 1) + "]" * (DEEPEST - 1) + "}", id="just not too deep"),
+            pytest.param('{"id": ' + "9" * 19 + "}", id="the longest id"),
+        ],
+    )
+    def test_read(self, text: str) -> None:
+        assert parse(text.encode()) == json.loads(text)
+
+    @given(value=st.dictionaries(st.text(), JSON))
+    def test_reads_what_json_reads(self, value: dict[str, Any]) -> None:
+        body = json.dumps(value).encode()
+        try:
+            assert parse(body) == value
+        except ValueError as error:
+            assert "number" in str(error)  # noqa: PT017 - generated integers may be longer than any id
+
+    @given(body=st.binary(max_size=200) | st.text('[]{}"\\:,0123456789eE.-tfn ').map(str.encode))
+    def test_any_bytes(self, body: bytes) -> None:
+        try:
+            value = parse(body)
+        except ValueError:
+            return
+        assert isinstance(value, dict)
+
+    def test_nul_and_surrogates_are_inert(self) -> None:
+        payload = parse(
+            json.dumps(comment(comment={"body": "/canary 25\0\ud800", "user": PERSON})).encode("ascii")
+        )
+        assert route("issue_comment", payload, app_id=APP) == on_pull("comment")
