@@ -169,6 +169,7 @@ class TestOpenPull:
             ({"code": "custom", "message": "A pull request already exists for acme:canary/x."}, Exists),
             ({"code": "custom", "message": "No commits between main and canary/x"}, Exists),
             ({"code": "invalid", "field": "head"}, Refused),
+            ({"code": "custom", "field": "body", "message": "body is too long"}, Refused),
             ("a sentence", Refused),
         ],
     )

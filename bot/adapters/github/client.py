@@ -77,10 +77,11 @@ class Answer:
 
     @property
     def codes(self) -> frozenset[str]:
-        """The codes of a validation error (422)."""
+        """The codes of a validation error (422) that is about no single field."""
         errors = self.data.get("errors") if isinstance(self.data, dict) else None
-        found = [e.get("code") for e in errors if isinstance(e, dict)] if isinstance(errors, list) else []
-        return frozenset(code for code in found if isinstance(code, str))
+        found = errors if isinstance(errors, list) else []
+        codes = (e.get("code") for e in found if isinstance(e, dict) and not e.get("field"))
+        return frozenset(code for code in codes if isinstance(code, str))
 
 
 class NoAnswer(OutsideFailure):

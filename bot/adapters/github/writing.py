@@ -202,7 +202,7 @@ class GitHubRepository(Reading):
         answers = {HTTPStatus.UNPROCESSABLE_ENTITY}
         answer = self._client.send("POST", f"{self._path}/pulls", body=sent, answers=answers)
         if answer.status in answers:
-            # "custom" stands for both; a branch that is not there is "invalid".
+            # "custom" without a field stands for both; a branch that is not there is "invalid".
             raise (
                 Exists(self._client.said(answer))
                 if "custom" in answer.codes
