@@ -63,6 +63,8 @@ __all__ = [
     "Dropped",
     "Help",
     "Hold",
+    "Line",
+    "OfService",
     "Parsed",
     "Plan",
     "Promote",

@@ -35,11 +35,20 @@ _ANY_CANDIDATE = re.compile(rf"^{_CANDIDATE.pattern}", re.ASCII | re.MULTILINE)
 _LINE_END = re.compile(r"\r\n?|\n")
 _FOOTNOTE = re.compile(r"\[\^[^\]\s]+\]:")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)", re.ASCII)
+_WHOLE_TAG = re.compile(r"""</?[A-Za-z](?:[^>"']|"[^"]*"|'[^']*')*+>""", re.ASCII)
 _VOID = frozenset(
-    "area base br col embed hr img input link meta param source track wbr".split()  # noqa: SIM905 - a word list
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "wbr")
 )
+# An HTML block may end, for CommonMark, within a comment or a tag: a browser reads on.
+_SWALLOWS = "<"
 # Without their end tag these reach to the end of the comment as a browser shows it.
-_CONTAINERS = frozenset({"details", "blockquote", "pre", "table", "ul", "ol", "dl"})
+_CONTAINERS = frozenset(
+    (
+        *(_SWALLOWS, "details", "blockquote", "pre", "table", "ul", "ol", "dl", "svg", "math", "select"),
+        *("template", "textarea", "title", "style", "script", "xmp", "iframe", "noembed", "noframes"),
+        "plaintext",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +110,13 @@ def _visible(text: str) -> list[int]:
     hidden: list[tuple[int, int]] = []
     tags: list[_HtmlTag] = []
     for i, token in enumerate(tokens):
-        if token.level or token.map is None:
+        if token.map is None:
             continue
         if token.type == "html_block":
-            tags += _tags_in(token.content, token.map[0])
-        elif token.type == "paragraph_open" and token.map[0] not in footnote_ends:
+            found = _tags_in(token.content, token.map[0])
+            # The end of a list or quote closes its elements, but no comment that was left open.
+            tags += (tag for tag in found if not token.level or tag.name == _SWALLOWS)
+        elif token.type == "paragraph_open" and not token.level and token.map[0] not in footnote_ends:
             shown += range(*token.map)
             inner_hidden, inner_tags = _paragraph(tokens[i + 1], token.map[0], env)
             hidden += inner_hidden
@@ -161,17 +172,24 @@ def _paragraph(
 
 
 def _tags_in(html: str, line: int) -> Iterator[_HtmlTag]:
+    """Give the tags of an HTML block; one that swallows what follows is the last."""
     at = 0
     while (start := html.find("<", at)) >= 0:
         if html.startswith("<!--", start):
             at = html.find("-->", start) + 3
-            if at < 3:  # noqa: PLR2004 - not found: the comment reaches to the end
-                return
+            is_whole = at >= 3  # noqa: PLR2004 - found
         elif tag := _TAG.match(html, start):
-            at = tag.end()
-            yield _HtmlTag(line, bool(tag[1]), tag[2].lower())
+            whole = _WHOLE_TAG.match(html, start)
+            is_whole = whole is not None
+            at = whole.end() if whole else at
+            if whole:
+                yield _HtmlTag(line, bool(tag[1]), tag[2].lower())
         else:
             at = start + 1
+            continue
+        if not is_whole:
+            yield _HtmlTag(line, closes=False, name=_SWALLOWS)
+            return
 
 
 def _elements(tags: Iterable[_HtmlTag]) -> Iterator[tuple[int, int]]:
