@@ -10,8 +10,10 @@ from tests.adapters.scripted import APP_ID, PEM, Scripted, StillClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from bot.adapters.github.writing import GitHubRepository
+    from tests.adapters.stage import Stage
 
 
 @dataclass
@@ -43,3 +45,11 @@ def talk() -> Iterator[Talk]:
     clock = StillClock()
     with Scripted(clock) as server:
         yield Talk(server, clock)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    from tests.adapters.stage import staged
+
+    with staged(tmp_path) as ready:
+        yield ready

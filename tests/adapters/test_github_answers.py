@@ -95,7 +95,7 @@ class TestCommitFile:
         talk.server.tell("PUT", self.PATH, Say(status, {"message": message, "commit": {"sha": SHA}}))
         with pytest.raises(expected):
             talk.repository().commit_file("canary/x", FILE, b"new", "m")
-        assert len(talk.server.lines) == 1
+        assert len(talk.server.asked_for("PUT", self.PATH)) == 1
 
     def test_what_is_sent(self, talk: Talk) -> None:
         talk.server.tell("PUT", self.PATH, {"commit": {"sha": SHA}})

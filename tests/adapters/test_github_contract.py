@@ -2,108 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.adapters.github import GitHubForge
 from bot.adapters.github.git import blob_sha
-from bot.ports import (
-    Annotation,
-    Check,
-    Exists,
-    File,
-    Missing,
-    Moved,
-    Reaction,
-    Refused,
-    Repository,
-    Role,
-)
-from bot.sandbox.server import SandboxServer
-from bot.sandbox.world import World
+from bot.ports import Annotation, Check, Exists, File, Missing, Moved, Reaction, Refused, Role
+from tests.adapters.stage import NEW, OLD, PATH, SHOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from bot.adapters.github.writing import GitHubRepository
-    from bot.sandbox.model import App
-
-SHOP = "acme/shop"
-PATH = "apps/checkout/service.yaml"
-OLD, NEW = b"# old\r\ntraffic: 1\r\n", b"\xef\xbb\xbf# new\ntraffic: 2"
-FILES = {PATH: OLD, "README.md": b"hello\n", ".github/canary.yaml": b"version: 1\n"}
-
-
-@dataclass
-class Stage:
-    """A world with one repository, the App installed on it, and what was sent."""
-
-    world: World
-    app: App
-    installation: int
-    forge: GitHubForge
-    heard: list[str] = field(default_factory=list)
-
-    @property
-    def repository(self) -> Repository:
-        return self.forge.repository(self.installation, SHOP)
-
-    def tip(self, branch: str = "main") -> str:
-        tip = self.world.tip(SHOP, branch)
-        assert tip is not None
-        return tip
-
-    def branch(self, name: str = "feature", content: bytes = NEW) -> str:
-        self.world.create_branch(SHOP, name, by="mona")
-        return self.world.commit(SHOP, name, {PATH: content}, "Change the image", by="mona")
-
-    def pull(self, name: str = "feature") -> int:
-        self.branch(name)
-        return self.world.open_pull(SHOP, name, "main", f"About {name}", "Words", by="mona").number
-
-    def file(self, branch: str = "main") -> File:
-        found = self.repository.file(PATH, self.tip(branch))
-        assert found is not None
-        return found
-
-    @contextmanager
-    def costs(self, *methods: str) -> Iterator[None]:
-        """Fail unless these requests are sent, tokens and the App's identity aside."""
-        self.warm()
-        self.heard.clear()
-        yield
-        assert self.heard == list(methods)
-
-    def warm(self) -> None:
-        self.repository.checks(self.tip())
-        self.forge._memory.identity(self.forge._as_app, cast("GitHubRepository", self.repository)._client)
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with World.create(root=tmp_path) as world:
-        for login in ("mona", "rita", "zoe"):
-            world.add_user(login)
-        world.create_repository(SHOP, FILES, by="mona")
-        app = world.create_app("canary-bot", "s" * 32)
-        installation = world.install(app, SHOP)
-        heard: list[str] = []
-        with SandboxServer(world) as server:
-            forge = GitHubForge(
-                app.id,
-                app.private_key_pem,
-                base_url=server.base_url,
-                clock=world.clock,
-                on_request=lambda method, path, _status: heard.append(
-                    f"{method} {path}".replace(f"/repos/{SHOP}", "")
-                ),
-            )
-            yield Stage(world, app, installation, forge, heard)
+    from tests.adapters.stage import Stage
 
 
 class TestReading:
@@ -439,37 +349,3 @@ class TestWriting:
         assert found["canary / gate"] == done
         assert found["canary / plan"].conclusion == "failure"
         assert len(stage.world.checks(SHOP, sha)) == 2
-
-
-class TestForge:
-    """Repositories and tokens."""
-
-    def test_repositories(self, stage: Stage) -> None:
-        assert list(stage.forge.repositories()) == [(stage.installation, SHOP)]
-
-    def test_a_cold_read_costs_one_token(self, stage: Stage) -> None:
-        number = stage.pull()
-        stage.heard.clear()
-        stage.repository.pull(number)
-        assert stage.heard == [
-            f"POST /app/installations/{stage.installation}/access_tokens",
-            f"GET /pulls/{number}",
-        ]
-
-    def test_tokens_that_were_revoked(self, stage: Stage) -> None:
-        stage.repository.tip("main")
-        stage.world.revoke_tokens()
-        assert stage.repository.tip("main") == stage.tip()
-
-    def test_a_token_opens_no_other_repository(self, stage: Stage) -> None:
-        stage.world.create_repository("acme/other", {"a": b"x"}, private=True, by="mona")
-        stage.world.install(stage.app, "acme/other")
-        client = cast("GitHubRepository", stage.repository)._client
-        with pytest.raises(Missing):
-            client.get("/repos/acme/other")
-
-    def test_suspended(self, stage: Stage) -> None:
-        stage.world.suspend(stage.installation)
-        with pytest.raises(Refused):
-            stage.repository.tip("main")
-        assert list(stage.forge.repositories()) == []

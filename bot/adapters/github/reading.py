@@ -147,6 +147,9 @@ class Reading:
     def file(self, path: str, sha: str) -> File | None:
         """Give a file at a commit, ``None`` when absent.
 
+        A link to another file of the repository is followed by GitHub, and may look like that file;
+        both ways of writing refuse it then.
+
         Raises:
             Refused: The path is not plain, or leads to a link, a directory or a submodule.
             ValueError: ``sha`` is not a full sha: what it names could change.

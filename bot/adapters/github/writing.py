@@ -45,7 +45,7 @@ class GitHubRepository(Reading):
 
         Raises:
             Moved: The file is another one, or the branch is gone.
-            Refused: A rule of the branch, no permission, or a path that the bot does not write to.
+            Refused: A rule of the branch, no permission, a link, or a path that the bot does not write to.
         """
         path = f"{self._path}/contents/{writable(file.path)}"
         body = {
@@ -58,10 +58,18 @@ class GitHubRepository(Reading):
         answer = self._client.send("PUT", path, body=body, answers=answers)
         if answer.status == HTTPStatus.CONFLICT and _is_rule(answer):
             raise Refused(self._client.said(answer))
+        if answer.status == HTTPStatus.CONFLICT:
+            self._refuse_link(branch, file.path)
         if answer.status != HTTPStatus.OK:
             raise Moved(self._client.said(answer) or "The file was deleted.")
         with understood("a commit"):
             return str(answer.data["commit"]["sha"])
+
+    def _refuse_link(self, branch: str, path: str) -> None:
+        """Raise ``Refused`` for a link: it never matches the blob that reading through it gave."""
+        sha = self.tip(branch)
+        if sha is not None:
+            _mode(self._folders(sha, path), path)
 
     def commit_on(self, parent: str, path: str, content: bytes, message: str) -> str:
         """Make a commit on ``parent`` that no branch names yet; give its sha. The file's mode is kept.
