@@ -29,10 +29,14 @@ GOOD = frozenset({"success", "neutral", "skipped"})
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """What a branch asks of a merge: these checks good on the head, so many approvals."""
+    """What a branch asks of a merge: these checks good on the head, so many approvals.
+
+    With ``pulls_only`` nobody writes to it directly.
+    """
 
     checks: tuple[str, ...] = ()
     approvals: int = 0
+    pulls_only: bool = False
 
 
 class Checks(Talk):
@@ -150,9 +154,24 @@ class Checks(Talk):
         self._tell_check(repository, run, "rerequested", by)
 
     @locked
-    def protect(self, repo: str, branch: str, *, checks: tuple[str, ...] = (), approvals: int = 0) -> None:
-        """Make a branch ask for good checks and approvals before a merge."""
-        self._protections[self.repository(repo).id, branch] = Protection(checks, approvals)
+    def protect(
+        self,
+        repo: str,
+        branch: str,
+        *,
+        checks: tuple[str, ...] = (),
+        approvals: int = 0,
+        pulls_only: bool = False,
+    ) -> None:
+        """Put a rule on a branch, in place of the one there; without arguments there is none."""
+        self._protections[self.repository(repo).id, branch] = Protection(checks, approvals, pulls_only)
+
+    def check_push(self, repository: Repository, branch: str, status: int) -> None:
+        """Refuse a direct write to a protected branch. Raises ``ApiError``."""
+        rule = self._protections.get((repository.id, branch))
+        if rule is not None and rule.pulls_only:
+            sentence = "Repository rule violations found\n\nChanges must be made through a pull request.\n\n"
+            raise ApiError(status, sentence)
 
     def check_protection(self, repository: Repository, pull: Pull) -> None:
         """Refuse what the base branch's protection forbids. Raises ``ApiError`` 405."""

@@ -89,6 +89,7 @@ class Code(People):
         old = self.tip(repo, branch)
         if old is None:
             raise ApiError(404, f"Branch {branch} not found")
+        self.check_push(repository, branch, 422)
         lines = []
         for path, content in changes.items():
             there = git.entry(old, path)
@@ -135,6 +136,7 @@ class Code(People):
             raise ApiError(422, "Object does not exist")
         if not force and not repository.git.is_ancestor(old, sha):
             raise ApiError(422, "Update is not a fast forward")
+        self.check_push(repository, branch, 422)
         self.push(repository, branch, sha, old, who)
 
     @locked
@@ -147,6 +149,7 @@ class Code(People):
             raise ApiError(422, "Reference does not exist")
         if branch == repository.default_branch:
             raise ApiError(422, "Cannot delete the default branch")
+        self.check_push(repository, branch, 422)
         self.push(repository, branch, None, old, who)
 
     def push(
@@ -168,6 +171,9 @@ class Code(People):
             raise ApiError(409, "Reference update failed") from None
         repository.pushed_at = self.now()
         self.after_push(repository, branch, old, new, who)
+
+    def check_push(self, repository: Repository, branch: str, status: int) -> None:
+        """Refuse a direct write that a rule forbids, with ``status``; the parts above know."""
 
     def after_push(
         self, repository: Repository, branch: str, old: str, new: str | None, who: Account | None
@@ -211,6 +217,7 @@ class Code(People):
         if old is None:
             raise ApiError(404, f"Branch {branch} not found")
         _check_path(path)
+        self.check_push(repository, branch, 409)
         there = git.entry(old, path)
         if there is not None and there.kind == "tree":
             raise ApiError(422, "path contains a directory")

@@ -69,11 +69,12 @@ class Fault:
     action: Callable[[], object] | None = None
     times: int = 1
     skip: int = 0
+    message: str = ""
 
     def error(self) -> ApiError:
         """Give the answer as an error."""
         status, message, headers = _ANSWERS.get(self.answer, (int(self.answer[:3]), "Server Error", {}))
-        return ApiError(status, message, headers=headers)
+        return ApiError(status, self.message or message, headers=headers)
 
 
 @dataclass(slots=True)
@@ -83,7 +84,9 @@ class Faults:
     waiting: list[Fault] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, method: str, path: str, kind: str, times: int = 1, *, skip: int = 0) -> None:
+    def add(
+        self, method: str, path: str, kind: str, times: int = 1, *, skip: int = 0, message: str = ""
+    ) -> None:
         """Let requests fail.
 
         Args:
@@ -95,11 +98,13 @@ class Faults:
                 ``405-base-modified``, ``409``, ``404``, ``401`` ... without a prefix mean before.
             times: How many requests.
             skip: How many matching requests go through first.
+            message: The answer's text, where GitHub's usual one does not fit.
         """
         found = _KIND.fullmatch(kind)
         if found is None:
             raise ValueError(f"not a fault: {kind!r}")
-        self._put(Fault(method, re.compile(path), found[2], found[1] == "after", times=times, skip=skip))
+        late = found[1] == "after"
+        self._put(Fault(method, re.compile(path), found[2], late, times=times, skip=skip, message=message))
 
     def before(
         self, method: str, path: str, action: Callable[[], object], times: int = 1, *, skip: int = 0

@@ -183,6 +183,7 @@ class People(Base):
         copy.default_branch = parent.default_branch
         for branch, sha in parent.git.refs().items():
             copy.git.update_ref(f"refs/heads/{branch}", sha, "")
+        copy.git.run("symbolic-ref", "HEAD", f"refs/heads/{copy.default_branch}")
         return copy
 
     @locked

@@ -5,8 +5,8 @@ Everything a visitor of GitHub could do is a method of ``World``; repositories a
 
 The methods are spread over parts, one on top of the other: ``base`` (records, roles,
 deliveries), ``people`` (accounts, repositories, Apps, tokens), ``code`` (files, branches,
-commits), ``pulls`` (pull requests, merging, labels), ``talk`` (comments, reviews, reactions)
-and ``checks``.
+commits), ``reading`` and ``pulls`` (pull requests, merging, labels), ``talk`` (comments, reviews,
+reactions) and ``checks``.
 """
 
 from __future__ import annotations
