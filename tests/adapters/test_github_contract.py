@@ -301,6 +301,15 @@ class TestWriting:
         with pytest.raises(Refused):
             stage.repository.merge(number, sha=stage.tip("feature"), title="t", message="m")
 
+    def test_commit_against_a_rule(self, stage: Stage) -> None:
+        stage.world.protect(SHOP, "main", pulls_only=True)
+        was = stage.file()
+        sha = stage.repository.commit_on(stage.tip(), PATH, NEW, "Shift")
+        with pytest.raises(Refused, match="rule violations found Changes must"):
+            stage.repository.commit_file("main", was, NEW, "Shift")
+        with pytest.raises(Refused, match="rule violations"):
+            stage.repository.move_branch("main", old=stage.tip(), new=sha)
+
     def test_reply_and_reactions(self, stage: Stage) -> None:
         number = stage.pull()
         asked = stage.world.comment(SHOP, number, "/canary 25", by="mona")

@@ -320,6 +320,38 @@ class TestTokens:
         assert talk.repository().tip("main") == SHA
         assert talk.server.claims(1)["iat"] - talk.server.claims(0)["iat"] == 20 * 60
 
+    @pytest.mark.parametrize("date", ["Mon, 02 Nov 2026 12:00:10 GMT", "noon", None])
+    def test_a_clock_that_is_right_is_left_alone(self, talk: Talk, date: str | None) -> None:
+        talk.server.tell("POST", TOKENS, Say(401, {}, {"Date": date} if date else {}))
+        with pytest.raises(OutsideFailure, match="credentials"):
+            talk.repository().tip("main")
+        assert len(talk.server.asked_for("POST", TOKENS)) == 1
+
+    @pytest.mark.parametrize(
+        "say",
+        [
+            Say(201, {}),
+            Say(201, []),
+            Say(201, {"token": "", "expires_at": "2026-11-02T13:00:00Z"}),
+            Say(201, {"token": "ghs_x", "expires_at": "soon"}),
+            Say(200, {"token": "ghs_x", "expires_at": "2026-11-02T13:00:00Z"}),
+        ],
+        ids=repr,
+    )
+    def test_of_another_shape(self, talk: Talk, say: Say) -> None:
+        talk.server.tell("POST", TOKENS, say)
+        with pytest.raises(OutsideFailure, match="no installation token"):
+            talk.repository().tip("main")
+
+    def test_that_is_over_is_forgotten(self, talk: Talk) -> None:
+        talk.server.tell("GET", TIP, FOUND)
+        forge = talk.forge()
+        forge.repository(7, "acme/shop").tip("main")
+        talk.clock.advance(hours=1)
+        forge.repository(7, "acme/other").tip("main")
+        assert list(forge._tokens._tokens) == [(7, "other")]
+        assert list(forge._tokens._locks) == [(7, "other")]
+
 
 class TestSecretsStayIn:
     """No token, key or JWT is in an exception, a traceback or a log."""

@@ -87,6 +87,19 @@ class TestCommitOn:
         assert talk.repository().commit_on(SHA, "apps/a.yaml", b"new", "m") == OTHER
         assert self._entry(talk)["mode"] == "100755"
 
+    def test_a_folder_that_is_not_listed_whole(self, talk: Talk) -> None:
+        talk.server.tell("GET", f"{self.TREES}/{SHA}", _tree(truncated=True))
+        with pytest.raises(Refused):
+            talk.repository().commit_on(SHA, "apps/a.yaml", b"new", "m")
+
+    def test_a_new_folder_of_a_very_large_repository(self, talk: Talk) -> None:
+        talk.server.tell("GET", f"{self.TREES}/{SHA}", _tree(truncated=True), _tree(*self._rows(ROOT)))
+        leaf = Entry("100644", "a.yaml", blob_sha(b"new"))
+        made = replaced((ROOT,), "new/deep/a.yaml", leaf)
+        talk.server.tell("POST", self.TREES, Say(201, {"sha": made}))
+        talk.server.tell("POST", f"{REPO}/git/commits", Say(201, {"sha": OTHER}))
+        assert talk.repository().commit_on(SHA, "new/deep/a.yaml", b"new", "m") == OTHER
+
     @staticmethod
     def _rows(entries: tuple[Entry, ...]) -> list[tuple[str, str, str]]:
         return [(e.mode, e.name, e.sha) for e in entries]
