@@ -238,6 +238,9 @@ class TestSeveral:
             pytest.param(("/canary cancel", "/promote"), id="cancel with promote"),
             pytest.param(("/canary adopt", "/rollback"), id="adopt with rollback"),
             pytest.param(("/traffic a=100", "/canary 25"), id="two ways to set the traffic"),
+            pytest.param(("/traffic a=100", "/promote"), id="traffic with promote"),
+            pytest.param(("/traffic a=100", "/rollback"), id="traffic with rollback"),
+            pytest.param(("/canary adopt", "/canary cancel"), id="adopt with cancel"),
         ],
     )
     def test_conflict(self, lines: tuple[str, str]) -> None:

@@ -48,6 +48,16 @@ class TestRead:
             pytest.param(
                 "<details>\n\nx\n\n</details>\n\n/canary 25", [(7, "/canary 25")], id="behind <details>"
             ),
+            pytest.param(
+                "<details>\n\n<b>\n\n</details>\n\n</b>\n\n/canary 25",
+                [(9, "/canary 25")],
+                id="behind tags that interleave",
+            ),
+            pytest.param(
+                "xxxxxxxxxx\n/canary 25\n![xxxxxxxx`yyyy`](z)",
+                [(2, "/canary 25")],
+                id="code in an image below",
+            ),
             pytest.param("a|b\n-|-\n1|2\n\n/canary 25", [(5, "/canary 25")], id="behind a table"),
             pytest.param("a | b\n/canary 25", [(2, "/canary 25")], id="bars without a table"),
             pytest.param("\v\n/canary 25", [(2, "/canary 25")], id="behind a line that is only a tab"),
@@ -100,7 +110,6 @@ class TestConversation:
             pytest.param("<div>\n\n/canary 25\n\n</div>", id="paragraph between HTML tags"),
             pytest.param("<details>\n<summary>x</summary>\n\n/canary 25\n\n</details>", id="<details>"),
             pytest.param("<details>\n\n/canary 25", id="<details> left open"),
-            pytest.param("<details>\n\n<b>\n\n</details>\n\n</b>\n\n> /canary 25", id="tags that interleave"),
             pytest.param("<pre>\n/canary 25\n</pre>", id="<pre>"),
             pytest.param("<div>\n<!--\n\n/canary 25", id="comment that the HTML block does not end"),
             pytest.param("- <!--\n\n/canary 25", id="comment left open in a list"),

@@ -114,6 +114,13 @@ class TestRefused:
             pytest.param(
                 "/canary 25\ud800", "hidden-character", "(U+D800)", "\ud800", id="26 lone surrogate"
             ),
+            pytest.param(
+                "/rollback -- " + "x" * 300 + "\ud800",
+                "hidden-character",
+                "(U+D800)",
+                "\ud800",
+                id="26 surrogate at the end of a long line",
+            ),
             pytest.param("/canary 25\r/rollback", "hidden-character", "(U+000D)", "\r", id="26 lone CR"),
             pytest.param(
                 "/canary 25; id", "unexpected-text", "Unexpected text after the weight.", ";", id="27"
