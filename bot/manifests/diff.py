@@ -59,6 +59,15 @@ def bytes_outside(before: bytes, after: bytes, manifest: Manifest) -> int:
             own_new |= (
                 {above} if without == [line for n, line in enumerate(old) if n not in own_old] else set()
             )
+    behind = again[0].traffic_lines[1] if again[0].traffic_lines and manifest.traffic_lines else len(new)
+    while (
+        behind < len(new)
+        and new[behind] in _comments(old, own_old)
+        and len(new) - len(own_new) > len(old) - len(own_old)
+    ):
+        # A comment of the block that lies behind it now, as the entry behind it is gone.
+        own_new.add(behind)
+        behind += 1
     rest_old = [line for number, line in enumerate(old) if number not in own_old]
     rest_new = [line for number, line in enumerate(new) if number not in own_new]
     if rest_old == rest_new:
@@ -72,6 +81,15 @@ def bytes_outside(before: bytes, after: bytes, manifest: Manifest) -> int:
         count += sum(len(old[number]) for number in range(i1, i2) if number not in own_old)
         count += sum(len(new[number]) for number in range(j1, j2) if number not in own_new)
     return count
+
+
+def _comments(lines: list[bytes], own: set[int]) -> set[bytes]:
+    """Give the blank lines and comments among some lines."""
+    return {
+        lines[number]
+        for number in own
+        if not lines[number].strip() or lines[number].lstrip().startswith(b"#")
+    }
 
 
 def _is_insertion(old: bytes, new: bytes, own: bool) -> bool:  # noqa: FBT001 - a fact of ``new``

@@ -251,7 +251,7 @@ def _verify(doc: Document, edited: Source, targets: tuple[Target, ...], name: st
         and _rest(new) == _rest(doc)
         and _entries_kept(doc, new, targets)
         and _ruamel_reads(edited, new.chunk, targets, name)
-        and edited.encode(_outside(new, doc)) == doc.source.encode(_outside(doc, new))
+        and _same_outside(doc, new)
     ):
         raise refusal
 
@@ -326,21 +326,52 @@ def _typed(node: Any) -> tuple[str, str] | None:
     return str(node.tag).rsplit(":", 1)[-1], str(node.value)
 
 
-def _outside(doc: Document, other: Document) -> str:
+def _same_outside(old: Document, new: Document) -> bool:
+    """Whether every byte outside the parts that an edit may touch is the byte that was there.
+
+    The parts are found from each text's own nodes, so a wrong splice shows.
+    """
+    tail_old, tail_new = _tail(old), _tail(new)
+    if not (old.traffic and new.traffic and tail_old != tail_new):
+        return _outside(old, new, 0) == _outside(new, old, 0)
+    # Comments before an entry that was the last one stay, and then lie behind the block.
+    left = tail_new.removesuffix(tail_old)
+    within = old.source.text[slice(*_part(old, old.traffic))]
+    return (
+        tail_new.endswith(tail_old)
+        and left in within
+        and _outside(old, new, 0) == _outside(new, old, len(left))
+    )
+
+
+def _tail(doc: Document) -> str:
+    """Give the blank lines and comments behind a block that has its own lines."""
+    if doc.traffic is None or doc.traffic.parent.flow:
+        return ""
+    source = doc.source
+    line = first = doc.lines_of(doc.traffic)[1] + 1
+    while line < len(source.starts) and not source.is_content(line):
+        line += 1
+    if first >= len(source.starts):
+        return ""
+    end = source.line_start(line) if line < len(source.starts) else len(source.text)
+    return source.text[source.line_start(first) : end]
+
+
+def _outside(doc: Document, other: Document, more: int) -> str:
     """Give a file's text without the parts that an edit may touch.
 
-    The parts are found from this text's own nodes, so a wrong splice shows. ``other`` is the
-    file before or after: a mapping that only one of the two has is one of the parts.
+    ``other`` is the file before or after: a mapping that only one of the two has is one of
+    the parts. ``more`` characters behind the block belong to it.
     """
     parts: list[tuple[int, int]] = []
     if doc.traffic is not None:
-        parts.append(_part(doc, doc.traffic))
+        start, end = _part(doc, doc.traffic)
+        parts.append((start, end + more))
     named = doc.name_pair
     if named is None or other.name_pair is None:
-        for mine, theirs in (
-            (doc.template_metadata, other.template_metadata),
-            (doc.template, other.template),
-        ):
+        levels = ((doc.template_metadata, other.template_metadata), (doc.template, other.template))
+        for mine, theirs in levels:
             bare = mine is None or theirs is None or not _has_more(mine) or not _has_more(theirs)
             named = mine if bare and mine is not None else named
     if named is not None:

@@ -149,24 +149,25 @@ class Chunk:
 def cut(source: Source) -> tuple[Chunk, ...]:
     """Cut a stream at its document marks; the chunks together are the whole text.
 
-    Directives, comments and blank lines before a ``---`` stay with it when nothing but
-    a ``...`` or the start of the stream comes before them.
+    Directives stay with the ``---`` behind them, with all that lies between.
     """
     bounds: list[int] = []
-    # True while the chunk holds nothing that a "---" would end.
-    prologue = True
+    # Where the directives of the next document begin, and whether directives may stand here.
+    directives: int | None = None
+    bare = True
     for line, start in enumerate(source.starts):
         mark = _BOUNDARY.match(source.text, start)
         if mark is None:
-            if prologue and source.is_content(line) and source.text[start] != "%":
-                prologue = False
+            if bare and source.text.startswith("%", start):
+                directives = start if directives is None else directives
+            elif directives is None and source.is_content(line):
+                bare = False
         elif mark[1] == "---":
-            if not prologue:
-                bounds.append(start)
-            prologue = False
+            bounds.append(start if directives is None else directives)
+            directives, bare = None, False
         else:
             bounds.append(source.line_end(line))
-            prologue = True
+            directives, bare = None, True
     edges = [0, *(bound for bound in bounds if 0 < bound < len(source.text)), len(source.text)]
     return tuple(Chunk(number, start, end) for number, (start, end) in enumerate(itertools.pairwise(edges)))
 

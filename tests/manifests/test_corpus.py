@@ -62,11 +62,11 @@ def services() -> list[tuple[bytes, Manifest]]:
 def edited(
     tally: Tally,
     label: str,
-    content: bytes,
-    manifest: Manifest,
+    service: tuple[bytes, Manifest],
     targets: tuple[Target, ...] | None,
     name: str | None = None,
 ) -> bytes | None:
+    content, manifest = service
     where = f"{manifest.path}:{manifest.line}"
     try:
         after = edit_service(content, manifest.path, manifest, targets=targets, template_name=name)
@@ -101,7 +101,7 @@ def test_set_and_take_back(
     tally = Tally()
     for content, manifest in services:
         for targets in set_edits(manifest.targets):
-            after = edited(tally, "set", content, manifest, targets)
+            after = edited(tally, "set", (content, manifest), targets)
             if after is not None:
                 back = edit_service(after, manifest.path, again(after, manifest), targets=manifest.targets)
                 tally.counts["set taken back"] += back == content
@@ -118,7 +118,7 @@ def test_append_and_take_back(
         if not manifest.has_traffic:
             continue
         for place, targets in append_edits(manifest.targets):
-            after = edited(tally, "append", content, manifest, targets)
+            after = edited(tally, "append", (content, manifest), targets)
             if after is not None:
                 found = again(after, manifest)
                 without = found.targets[:place] + found.targets[place + 1 :]
@@ -133,7 +133,7 @@ def test_remove(services: list[tuple[bytes, Manifest]], capsys: pytest.CaptureFi
     tally = Tally()
     for content, manifest in services:
         for targets in remove_edits(manifest.targets):
-            edited(tally, "remove", content, manifest, targets)
+            edited(tally, "remove", (content, manifest), targets)
     report(capsys, tally)
     assert tally.counts["remove"] >= 33
 
@@ -145,7 +145,7 @@ def test_create_and_take_back(
     for content, manifest in services:
         if manifest.has_traffic:
             continue
-        after = edited(tally, "create", content, manifest, PAIR)
+        after = edited(tally, "create", (content, manifest), PAIR)
         if after is not None:
             back = edit_service(after, manifest.path, again(after, manifest), targets=())
             tally.counts["create taken back"] += back == content
@@ -161,7 +161,7 @@ def test_name_the_revision(
     for content, manifest in services:
         if manifest.template is None:
             continue
-        after = edited(tally, "name", content, manifest, None, f"{manifest.name}-00042")
+        after = edited(tally, "name", (content, manifest), None, f"{manifest.name}-00042")
         if after is None:
             continue
         found = again(after, manifest)
@@ -182,7 +182,7 @@ def test_start_of_a_rollout(
     for content, manifest in services:
         if manifest.template is None:
             continue
-        after = edited(tally, "start", content, manifest, PAIR, f"{manifest.name}-00042")
+        after = edited(tally, "start", (content, manifest), PAIR, f"{manifest.name}-00042")
         if after is not None:
             found = again(after, manifest)
             repeated = edit_service(

@@ -101,6 +101,7 @@ def seen(code: str, place: Place | None) -> tuple[str, int | None, int | None]:
         pytest.param("  - percent: 9 # \x07\n", ("yaml-invalid", 11, 18), id="control character"),
         pytest.param("  - percent: 9\x0c\n", ("yaml-invalid", 11, 15), id="form feed"),
         pytest.param("\t# comment\n  - percent: 9\n", ("yaml-invalid", 11, 1), id="tab before a comment"),
+        pytest.param("  -\ttag: a\n", ("yaml-invalid", 11, 4), id="tab behind a dash"),
         pytest.param("  - just text\n", ("traffic-block-unusual", 11, 5), id="text as entry"),
         pytest.param("  -\n  - percent: 9\n", ("traffic-block-unusual", 11, 4), id="null as entry"),
         pytest.param("  - percent: 9\n - percent: 1\n", ("yaml-invalid", 12, 2), id="broken indentation"),
@@ -132,7 +133,9 @@ def test_in_the_block(block: str, wanted: tuple[str, int, int]) -> None:
         pytest.param(HEAD.replace("spec:\n", "spec: &s\n", 1), ("alias-in-block", 5, 7), id="anchor on spec"),
         pytest.param(HEAD.replace("spec:\n", "spec: !!map\n", 1), ("tag-in-block", 5, 7), id="tag on spec"),
         pytest.param(
-            HEAD.split("spec:")[0] + "x: &s {}\nspec: *s\n", ("alias-in-block", 6, 7), id="spec is an alias"
+            HEAD.split("spec:", maxsplit=1)[0] + "x: &s {}\nspec: *s\n",
+            ("alias-in-block", 6, 7),
+            id="spec is an alias",
         ),
         pytest.param(HEAD.replace("  name: customer\n", "", 1), ("split-invalid", 3, 1), id="no name"),
         pytest.param(
@@ -143,9 +146,11 @@ def test_in_the_block(block: str, wanted: tuple[str, int, int]) -> None:
         pytest.param(
             HEAD.replace("name: customer-v3", "name: 7"), ("ambiguous-scalar", 6, 3), id="revision name 7"
         ),
-        pytest.param(HEAD.split("spec:")[0], ("traffic-block-unusual", 1, 1), id="no spec"),
+        pytest.param(HEAD.split("spec:", maxsplit=1)[0], ("traffic-block-unusual", 1, 1), id="no spec"),
         pytest.param(
-            HEAD.split("spec:")[0] + "spec: []\n", ("traffic-block-unusual", 5, 1), id="spec is a list"
+            HEAD.split("spec:", maxsplit=1)[0] + "spec: []\n",
+            ("traffic-block-unusual", 5, 1),
+            id="spec is a list",
         ),
         pytest.param(HEAD + "? [a]\n: b\n", ("yaml-invalid", 10, 3), id="key is a list"),
         pytest.param(HEAD + "a: *nothing\n", ("yaml-invalid", 10, 4), id="undefined alias"),
