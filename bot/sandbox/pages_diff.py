@@ -150,24 +150,22 @@ def _differing(one: Row, other: Row) -> tuple[Row, Row]:
     shortest = min(len(a), len(b))
     start = next((i for i in range(shortest) if a[i] != b[i]), shortest)
     end = next((i for i in range(shortest - start) if a[-1 - i] != b[-1 - i]), shortest - start)
-    start = _word_start(a, start)
-    end = min(_word_end(a, end), _word_end(b, end), shortest - start)
+    # Whole words are easier to read than the letters that differ.
+    if _is_word(a[start : start + 1]) or _is_word(b[start : start + 1]):
+        while start and _is_word(a[start - 1]):
+            start -= 1
+    rest_a, rest_b = a[start : len(a) - end], b[start : len(b) - end]
+    if _is_word(rest_a[-1:]) or _is_word(rest_b[-1:]):
+        while end and _is_word(a[-end]):
+            end -= 1
     # Lines that have little in common are clearer in one colour.
     if start + end < max(len(a), len(b)) / 3:
         return one, other
     return _marked(one, start, end), _marked(other, start, end)
 
 
-def _word_start(text: str, start: int) -> int:
-    while start and (text[start - 1].isalnum() or text[start - 1] == "."):
-        start -= 1
-    return start
-
-
-def _word_end(text: str, end: int) -> int:
-    while end and (text[-end].isalnum() or text[-end] == "."):
-        end -= 1
-    return end
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "."
 
 
 def _marked(row: Row, start: int, end: int) -> Row:

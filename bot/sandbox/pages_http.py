@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 
 LARGEST_FORM = 4 * 1024 * 1024  # bytes; a manifest in a form field, escaped
 MOST_FIELDS = 40
-RESERVED = ("api", "app", "apps", "avatars", "login", "repos", "static", "user", "users", "installation")
+RESERVED = (
+    *("api", "app", "app-manifests", "apps", "avatars", "graphql", "installation", "login", "orgs"),
+    *("rate_limit", "repos", "repositories", "search", "static", "user", "users"),
+)
 """First parts of a path that belong to the API and to the pages themselves, and are no owner."""
 
 USER_COOKIE = "sandbox_user"

@@ -77,7 +77,7 @@ class Pages:
         chosen = visit.cookies.get(USER_COOKIE, "").casefold()
         found = [one for one in people if one.login.casefold() == chosen]
         ready = [one for one in people if one.may("write")]
-        return next(iter([*found, *reversed(ready), *people]), Person("nobody"))
+        return next(iter([*found, *ready, *people]), Person("nobody"))
 
     def repository_of(self, visit: Visit) -> Repository:
         """Find the repository of the path. Raises ``ApiError`` 404, also where the person may not look."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+from zlib import crc32
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +42,7 @@ def visible(text: str) -> str:
     A title that turns the direction of writing around would rewrite the page beside it.
     """
     return "".join(
-        f"\N{LEFT WHITE SQUARE BRACKET}U+{ord(c):04X}\N{RIGHT WHITE SQUARE BRACKET}"
+        f"‹U+{ord(c):04X}›"
         if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
         and c not in "\t\N{ZERO WIDTH JOINER}\N{ZERO WIDTH NON-JOINER}"
         else c
@@ -70,7 +71,7 @@ class Person:
     @property
     def hue(self) -> int:
         """A colour that stays the same for one login."""
-        return sum(self.login.encode()) % HUES
+        return crc32(self.login.encode()) % HUES
 
     def may(self, role: str) -> bool:
         """Whether the person has ``role`` or more."""
@@ -86,7 +87,7 @@ class Label:
     @property
     def hue(self) -> int:
         """A colour that stays the same for one name."""
-        return sum(self.name.encode()) % HUES
+        return crc32(self.name.encode()) % HUES
 
 
 @dataclass(frozen=True, slots=True)

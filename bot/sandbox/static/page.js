@@ -28,7 +28,7 @@ document.addEventListener("keydown", (event) => {
     }
   }
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.id === "body") {
-    event.target.form.requestSubmit(event.target.form.querySelector("[value=comment]"));
+    event.target.form.requestSubmit(event.target.form.querySelector("button[value=comment]"));
   }
 });
 
