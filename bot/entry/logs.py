@@ -98,8 +98,8 @@ def configure(
         library = logging.getLogger(name)
         library.handlers.clear()
         library.propagate = True
-    for name in ("httpx", "httpcore", "urllib3", "github"):
-        # One line for each request of a library is a debugging aid.
+    for name in ("httpx", "httpcore", "urllib3", "github", "uvicorn.error"):
+        # Lines for each request and each start of a library are debugging aids.
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     structlog.configure(
         processors=[

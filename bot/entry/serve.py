@@ -169,10 +169,13 @@ def _serve(parts: Parts, listener: socket.socket) -> None:
             server.should_exit = True
 
     worker = threading.Thread(target=work, name="engine")
-    # uvicorn stops on a signal and then sends it again to whoever handled it before.
-    before = {
-        number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)
-    }
+
+    def end(*_: object) -> None:
+        stop.set()
+        server.should_exit = True
+
+    # While it serves, uvicorn handles both signals itself, and then sends them again to these.
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
     worker.start()
     host, port = listener.getsockname()[:2]
     logger.info("serving", extra={"host": host, "port": port})

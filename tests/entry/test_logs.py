@@ -127,9 +127,10 @@ class TestOneRecordOneLine:
     def test_lines_of_libraries(self) -> None:
         stream, _ = configured()
         logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+        logging.getLogger("uvicorn.error").error("Exception in %s", "ASGI")
         logging.getLogger("httpx").info("HTTP Request: GET https://example.org?token=1")
         [record] = records(stream)
-        assert record["event"] == "Started server process [7]"
+        assert record["event"] == "Exception in ASGI"
 
 
 class TestSecrets:
