@@ -232,7 +232,7 @@ def _link(found: re.Match[str], repository: str) -> str:
     if found["url"]:
         return _address(text)
     if found["mention"]:
-        return _anchor("mention", f"/?user={quote(found['login'])}", text)
+        return _anchor("mention", f"/{quote(found['login'])}", text)
     where = found["where"] or repository
     if not where:
         return escape(text, quote=False)

@@ -40,6 +40,7 @@ def router(world: World) -> APIRouter:
     repo, pull = "/{owner:owner}/{name}", "/{owner:owner}/{name}/pull/{number:int}"
     shown: dict[str, Handler] = {
         "/": pages.home,
+        "/{owner:owner}": pages.home,
         "/static/{file}": pages.static,
         "/-/version": pages.version,
         f"{repo}/pulls": pages.pulls,

@@ -41,38 +41,40 @@ class Forms(Pages):
         self.world.clock.advance(timedelta(minutes=int(minutes)))
         return redirect(visit.form.get("back", "/"))
 
-    def _tried(self, visit: Visit, act: Callable[[str, str], object], fragment: str = "") -> Response:
+    def _tried(self, visit: Visit, act: Callable[[str, str], str | None]) -> Response:
         """Do something to the pull request as the visitor; a refusal shows the page again, with the reason.
 
         Args:
             visit: A form of a pull request.
-            act: Takes the repository and the person's login.
-            fragment: Where on the page to go on.
+            act: Takes the repository and the person's login; gives where on the page to go on.
         """
         repo = self.repository_of(visit).full_name
         try:
-            act(repo, self.me(visit, repo).login)
+            place = act(repo, self.me(visit, repo).login)
         except ApiError as no:
             if no.status == NOT_FOUND:
                 raise
             return self.pull_page(visit, status=no.status, alert=sentence(no))
-        return redirect(f"/{repo}/pull/{visit.number}{fragment}")
+        return redirect(f"/{repo}/pull/{visit.number}" + (f"#{place}" if place else ""))
 
     def comment(self, visit: Visit) -> Response:
         """Comment, review, close or reopen, or a comment with one of them."""
         body, action, kind = visit.form.get("body", ""), visit.form.get("action"), visit.form.get("kind")
 
-        def act(repo: str, by: str) -> None:
+        def act(repo: str, by: str) -> str:
+            place = "live-merge"
             if kind in _REVIEWS and action == "comment":
-                self.world.review(repo, visit.number, body, cast("ReviewState", kind), by=by)
+                review = self.world.review(repo, visit.number, body, cast("ReviewState", kind), by=by)
+                place = f"pullrequestreview-{review.id}" if body else place
             elif body.strip() or action not in {"close", "reopen"}:
-                self.world.comment(repo, visit.number, body, by=by)
+                place = f"issuecomment-{self.world.comment(repo, visit.number, body, by=by).id}"
             if action == "close":
                 self.world.close_pull(repo, visit.number, by=by)
             elif action == "reopen":
                 self.world.reopen(repo, visit.number, by=by)
+            return place
 
-        return self._tried(visit, act, "#comment-form")
+        return self._tried(visit, act)
 
     def change_comment(self, visit: Visit) -> Response:
         """Edit or delete a comment."""

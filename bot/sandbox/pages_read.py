@@ -104,12 +104,12 @@ class Pages:
         return JSONResponse({"version": f"{version}.{now:%H%M}"}, headers={"Cache-Control": "no-store"})
 
     def home(self, visit: Visit) -> Response:
-        """Show the repositories."""
+        """Show the repositories, all or an owner's."""
         repos = [self.views.repo(repository) for repository in self.world.repositories()]
-        owner = visit.query.get("owner", "")
+        owner = self.world.account(visit.path["owner"]).login if "owner" in visit.path else ""
         shown = [repo for repo in repos if owner in {"", repo.owner}]
         version = self.views.world_version()
-        return self._page(visit, "home.html", repos=shown, watch="/-/version", version=version)
+        return self._page(visit, "home.html", repos=shown, owner=owner, watch="/-/version", version=version)
 
     def repository(self, visit: Visit) -> Response:
         """Show the files, the branches and the traffic of a branch."""

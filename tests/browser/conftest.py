@@ -36,9 +36,12 @@ DESK = (1280, 900)
 PATIENCE = 10_000  # milliseconds that a page gets for anything
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium without a window; skips, and says why, where there is none."""
+    """Chromium without a window; skips, and says why, where there is none.
+
+    For one module: while it is open, an event loop runs in this thread, which other tests mind.
+    """
     executable = next(filter(None, map(shutil.which, NAMES)), None)
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("playwright is not installed")
@@ -99,8 +102,8 @@ def resize(page: Page, size: tuple[int, int]) -> None:
 def act_as(page: Page, login: str) -> None:
     """Choose a person in the head of the page."""
     page.locator(".menu.you > summary").click()
-    page.locator(f".menu.you button[value='{login}']").click()
-    page.wait_for_function("login => document.querySelector('.menu.you b')?.textContent === login", arg=login)
+    with page.expect_navigation():
+        page.locator(f".menu.you button[value='{login}']").click()
 
 
 def skip_ahead(page: Page, minutes: int) -> None:

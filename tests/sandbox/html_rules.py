@@ -5,6 +5,11 @@ from __future__ import annotations
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
+from hypothesis import settings
+
+UNHURRIED = settings(deadline=None)
+"""How fast a busy machine is, is not what these properties are about."""
+
 FORBIDDEN = frozenset(
     {
         "script",
@@ -37,7 +42,7 @@ class Rules(HTMLParser):
         self.links: list[str] = []
         self.words = ""
         self._open: list[str] = []
-        self.feed(html)
+        self.feed(html.encode().decode())  # ``Markup`` would escape what is added to it
         self.close()
         if self._open:
             self.breaches.append(f"left open: {self._open}")

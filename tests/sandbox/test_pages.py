@@ -47,6 +47,7 @@ def as_bot(world: World) -> str:
     ("path", "shown"),
     [
         pytest.param("/", ["shop/storefront", "1 open pull request, 0 closed"], id="repositories"),
+        pytest.param("/shop", ["Repositories of shop", REPO], id="repositories of an owner"),
         pytest.param(
             f"/{REPO}", ["apps/crlf.yaml", "Traffic on main", "customer-v3", "100 %"], id="overview"
         ),
@@ -76,6 +77,7 @@ def test_page_shows(reader: Visitor, path: str, shown: list[str]) -> None:
     "path",
     [
         pytest.param("/nobody/nothing", id="no repository"),
+        pytest.param("/nobody", id="no owner"),
         pytest.param(f"/{REPO}/pull/99", id="no pull request"),
         pytest.param(f"{PULL}/secrets", id="no such tab"),
         pytest.param(f"/{REPO}/blob/main/absent.yaml", id="no file"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.sandbox.pages_diff import MOST_LINES, table_of
+from tests.sandbox.html_rules import UNHURRIED
 
 PATCH = """@@ -26,4 +26,7 @@ spec:
    - tag: current
@@ -98,6 +99,7 @@ LINES = st.lists(st.text(st.sampled_from("ab 1.-+@\\"), max_size=8), max_size=12
 class TestBothSides:
     """Every line of either side stands in the table once, under its own number."""
 
+    @UNHURRIED
     @given(before=LINES, after=LINES)
     def test_any_two_files(self, before: list[str], after: list[str]) -> None:
         patch = "\n".join(list(unified_diff(before, after, n=99, lineterm=""))[2:])

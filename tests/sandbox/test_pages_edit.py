@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bot.sandbox.pages_edit import as_text, with_own_ends
 from bot.sandbox.pages_traffic import traffic_of
 from bot.sandbox.pages_view import Share
+from tests.sandbox.html_rules import UNHURRIED
 
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 FILES = st.lists(st.tuples(st.text(st.sampled_from("ab# \t\u2028é"), max_size=5), ENDS), max_size=8)
@@ -22,6 +23,7 @@ def sent(text: str) -> str:
 class TestUntouched:
     """Bytes of lines that you leave alone stay as they are."""
 
+    @UNHURRIED
     @given(lines=FILES, last=st.sampled_from(["", "x"]), mark=st.sampled_from(["", "\ufeff"]))
     def test_a_file_sent_back_unchanged(self, lines: list[tuple[str, str]], last: str, mark: str) -> None:
         before = (mark + "".join(map("".join, lines)) + last).encode()
