@@ -1,0 +1,174 @@
+"""The git command line on somebody's own working tree: only questions, never a change.
+
+Every command is an argument list, takes no optional lock, asks nobody anything and reaches no
+network. The user's own configuration counts, as it would at the prompt. Needs git 2.24 or later
+for ``--end-of-options``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot.core import trailers
+from bot.core.problems import OutsideFailure
+from bot.ports import ChangedFile, Commit
+
+PATIENCE = 60.0  # seconds for one command
+LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
+
+_ENVIRONMENT = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",  # overrides every setting: a partial clone fetches nothing either
+    "GIT_LITERAL_PATHSPECS": "1",
+    "LC_ALL": "C",
+}
+# A configured monitor is a program that would be started; signatures would mix with the messages.
+_SETTINGS = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.follow=false")
+_STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed", "R": "renamed", "C": "copied"}
+
+
+class Git:
+    """One working tree. ``top`` is its root."""
+
+    def __init__(self, top: Path) -> None:
+        self.top = top
+
+    @classmethod
+    def around(cls, folder: Path) -> Git | None:
+        """Find the working tree that a folder belongs to, ``None`` when there is none, or no git.
+
+        Raises:
+            OutsideFailure: git refuses, for example because the folder belongs to another user.
+        """
+        try:
+            done = _run(["rev-parse", "--show-toplevel"], folder)
+        except FileNotFoundError:
+            return None
+        if done.returncode == 0:
+            return cls(Path(os.fsdecode(done.stdout.removesuffix(b"\n"))).resolve())
+        if b"not a git repository" in done.stderr:
+            return None
+        raise OutsideFailure(_words(done))
+
+    def ask(self, *arguments: str, ok: tuple[int, ...] = (0,)) -> bytes:
+        """Run a command and give its standard output; empty for another status of ``ok`` than 0.
+
+        Raises:
+            OutsideFailure: git failed; the text is its own and untrusted.
+        """
+        done = _run(list(arguments), self.top)
+        if done.returncode not in ok:
+            raise OutsideFailure(_words(done))
+        return done.stdout if done.returncode == 0 else b""
+
+    def commit(self, revision: str) -> str | None:
+        """Give the full sha of a commit that a person named, ``None`` when there is none."""
+        if not revision or revision.startswith("-") or not revision.isprintable():
+            return None
+        # 1 is "no such thing" under --quiet, 128 an expression that git cannot read.
+        name = f"{revision}^{{commit}}"
+        return (
+            self.ask("rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1, 128))
+            .decode("ascii", "replace")
+            .strip()
+            or None
+        )
+
+    def branch_of(self, reference: str) -> str | None:
+        """Give what a symbolic reference leads to, ``None`` when it is none."""
+        shown = self.ask("symbolic-ref", "--quiet", "--short", reference, ok=(0, 1, 128))
+        return shown.decode("utf-8", "replace").strip() or None
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Give the best common ancestor of two shas, ``None`` when there is none."""
+        return self.ask("merge-base", one, other, ok=(0, 1)).decode().strip() or None
+
+    def changed(self, sha: str) -> tuple[ChangedFile, ...]:
+        """Give the files that differ between a commit and the working tree, untracked ones included."""
+        words = _words_of(
+            self.ask(
+                "diff", "--name-status", "-z", "-M", "--no-ext-diff", "--ignore-submodules=all", sha, "--"
+            )
+        )
+        found: dict[str, ChangedFile] = {}
+        at = 0
+        while at + 1 < len(words):
+            letter = words[at][:1]
+            moved = letter in {"R", "C"}
+            path = words[at + (2 if moved else 1)]
+            previous = words[at + 1] if letter == "R" else None
+            found[path] = ChangedFile(path, _STATUS.get(letter, "changed"), previous_path=previous)
+            at += 3 if moved else 2
+        for path in _words_of(self.ask("ls-files", "-z", "--others", "--exclude-standard")):
+            found.setdefault(path, ChangedFile(path, "added"))
+        return tuple(found[path] for path in sorted(found))
+
+    def entry(self, path: str, sha: str) -> tuple[str, bytes] | None:
+        """Give a file's mode and content at a commit, ``None`` when absent; no content for what is no file."""
+        row = self.ask("ls-tree", "-z", "--full-tree", sha, "--", path)
+        if not row:
+            return None
+        mode, _, blob = row.split(b"\0", 1)[0].split(b"\t", 1)[0].split(b" ")
+        if mode.decode() in {LINK, SUBMODULE, FOLDER}:
+            return mode.decode(), b""
+        return mode.decode(), self.ask("cat-file", "blob", blob.decode())
+
+    def log(self, until: str, *, since: str | None = None, path: str = "", limit: int) -> tuple[Commit, ...]:
+        """Give commits, newest first.
+
+        ``ours`` is true for a commit whose message holds the bot's trailers: offline there is nobody to ask
+        who wrote it.
+
+        Args:
+            until: The newest, a full sha.
+            since: Leave out what is reachable from this sha.
+            path: Only those that changed this file.
+            limit: At most so many.
+        """
+        said = self.ask(
+            *("log", "-z", "--no-color", "--encoding=UTF-8", "--format=%H%n%P%n%cI%n%an%n%B"),
+            *(f"--max-count={limit:d}", until, *([f"^{since}"] if since else [])),
+            *("--", *([path] if path else [])),
+        )
+        return tuple(_commit(text) for text in _words_of(said))
+
+
+def _run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    try:
+        return subprocess.run(
+            ["git", *_SETTINGS, *arguments],
+            cwd=folder,
+            env=os.environ | _ENVIRONMENT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+    except subprocess.TimeoutExpired:
+        raise OutsideFailure(f"git {arguments[0]} took more than {PATIENCE:g} s") from None
+
+
+def _words(done: subprocess.CompletedProcess[bytes]) -> str:
+    lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    return f"git: {lines[0].removeprefix('fatal: ')}" if lines else f"git ended with status {done.returncode}"
+
+
+def _words_of(output: bytes) -> list[str]:
+    return [os.fsdecode(word) for word in output.split(b"\0") if word]
+
+
+def _commit(text: str) -> Commit:
+    sha, parents, at, author, message = text.split("\n", 4)
+    return Commit(
+        sha=sha,
+        message=message,
+        at=datetime.fromisoformat(at).astimezone(UTC),
+        author=author,
+        ours=bool(trailers.records(message)),
+        parents=tuple(parents.split()),
+    )

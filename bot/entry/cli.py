@@ -1,0 +1,235 @@
+"""The command line: ``canary``.
+
+Every command imports what it needs inside its function, so that ``canary --help`` is quick.
+Standard output is for results, standard error for talk. Exit status: 0 done, 1 declined or failed,
+2 used wrongly, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DECLINED, USAGE, INTERRUPTED = 1, 2, 130
+LATER = "Planned: this version cannot do these yet"
+
+PLANNED = {
+    "traffic": "Do on a file what `kn service update` does on a cluster.",
+    "plan": "Show the calendar of a rollout.",
+    "check": "Check that the traffic of manifests is valid.",
+    "migrate": "Rewrite a legacy manifest to `template` and `traffic`.",
+    "rules": "Show the rule sets and try them.",
+    "audit": "List who moved which traffic, from Git.",
+    "doctor": "Check an installation.",
+    "action": "Run as a GitHub Action.",
+}
+"""The commands of the contract that this version does not have, and what they will do."""
+
+app = typer.Typer(
+    name="canary",
+    help="Moves canary percentages by pull request: comment `/canary 25`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+NoColor = Annotated[bool, typer.Option("--no-color", help="Plain text, also on a terminal.")]
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - see the module
+
+    try:
+        return f"canary-bot {version('canary-bot')}"
+    except PackageNotFoundError:
+        return "canary-bot, not installed (run from a checkout)"
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - typer's callback
+    if wanted:
+        typer.echo(_version())
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Moves canary percentages by pull request: comment `/canary 25`."""
+
+
+@app.command()
+def comment(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help='The comment, for example "/canary 25".')],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Manifests; default: what differs from the base."),
+    ] = None,
+    *,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="What to compare with; default: where HEAD left the main branch."),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which service, where there are several.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Edit the files in place.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Say what a comment would do here, offline; --write does it to the files.
+
+    The reply and the diff go to standard output. Exit status 1 where the comment would be declined.
+    """
+    from bot.entry.comment_command import Asked, run  # noqa: PLC0415 - see the module
+
+    asked = Asked(text, Path.cwd(), tuple(files or ()), base, service, write=write)
+    raise typer.Exit(run(asked, as_json=as_json, color=not no_color, debug=_debugging()))
+
+
+@app.command()
+def serve() -> None:
+    """Serve GitHub's webhooks; settings come from the environment."""
+    from bot.entry.settings import SettingsUnusable, load  # noqa: PLC0415 - see the module
+
+    try:
+        settings = load()
+    except SettingsUnusable as error:
+        for reason in error.reasons:
+            typer.echo(reason, err=True)
+        raise typer.Exit(USAGE) from None
+    from bot.adapters.ledger import StoreUnusable  # noqa: PLC0415 - see the module
+    from bot.entry.serve import serve as serve_until_stopped  # noqa: PLC0415 - see the module
+
+    try:
+        serve_until_stopped(settings)
+    except (StoreUnusable, OSError) as error:
+        typer.echo(f"canary serve: {error}", err=True)
+        raise typer.Exit(DECLINED) from None
+
+
+@app.command()
+def demo(
+    *,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Leave the page open to play on.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any that is free.")] = 0,
+    no_color: NoColor = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the repositories, and say where.")] = False,
+) -> None:
+    """Play a whole rollout on real git repositories on this machine."""
+    from bot.entry.demo import run  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run(serve=serve_after, port=port, color=not no_color, keep=keep))
+
+
+@app.command()
+def sandbox(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help="A repository to rehearse on; a copy is made, it is never written to."),
+    ] = None,
+    *,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the page; 0 for any that is free.")] = 0,
+) -> None:
+    """Open a GitHub stand-in on this machine, with the bot attached, to rehearse by hand."""
+    from bot.entry.sandbox_command import run  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run(path, port))
+
+
+@app.command("app-manifest")
+def app_manifest(
+    *,
+    name: Annotated[str, typer.Option(help="The App's name, unique on GitHub.")] = "canary-bot",
+    url: Annotated[str, typer.Option(help="The App's home page.")] = "https://example.org",
+    webhook_url: Annotated[
+        str, typer.Option(help="Where the service listens.")
+    ] = "https://canary.example.org/webhook",
+) -> None:
+    """Print the manifest that GitHub's page for new Apps takes."""
+    import json  # noqa: PLC0415 - see the module
+
+    from bot.entry.app_manifest import manifest  # noqa: PLC0415 - see the module
+
+    try:
+        made = manifest(url, name, webhook_url)
+    except ValueError as error:
+        typer.echo(f"canary app-manifest: {error}", err=True)
+        raise typer.Exit(USAGE) from None
+    typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    typer.echo(_version())
+
+
+def _plan(name: str, summary: str) -> None:
+    """Register a command that is not there yet: it says so, whatever is typed behind it."""
+
+    def later() -> None:
+        typer.echo(f"`canary {name}` is planned; this version cannot do it yet.", err=True)
+        raise typer.Exit(USAGE)
+
+    app.command(
+        name,
+        help=f"{summary} Planned.",
+        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        rich_help_panel=LATER,
+    )(later)
+
+
+for _name, _summary in PLANNED.items():
+    _plan(_name, _summary)
+
+
+def _debugging() -> bool:
+    return os.environ.get("CANARY_DEBUG", "") not in {"", "0"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and give the exit status; never raises."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a character gets its escape, not a stack trace.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has seen enough; the interpreter's own flush at the end must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DECLINED
+    except Exception as error:
+        if _debugging():
+            raise
+        words = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"canary: this is a bug: {words[:300]} (CANARY_DEBUG=1 shows where)\n")
+        return DECLINED
+    return status
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        typer.main.get_command(app)(args=arguments, prog_name="canary")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else DECLINED
+    return 0
