@@ -121,12 +121,16 @@ class Settings(BaseSettings):
     @field_validator("webhook_secret", "webhook_secret_previous")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value().encode()) < SHORTEST_WEBHOOK_SECRET:
+        if value is None:
+            return None
+        # A secret made of a file often brings the file's last line end; GitHub's form does not take one.
+        text = value.get_secret_value().rstrip("\r\n")
+        if len(text.encode()) < SHORTEST_WEBHOOK_SECRET:
             raise ValueError(
                 f"it has fewer than {SHORTEST_WEBHOOK_SECRET} bytes; make one with `openssl rand -hex 32` and "
                 "write it into the App's settings as well"
             )
-        return value
+        return SecretStr(text)
 
     @field_validator("github_api_url")
     @classmethod

@@ -110,6 +110,11 @@ def test_two_secrets_while_one_replaces_the_other(environment: pytest.MonkeyPatc
     assert load().webhook_secrets == (SECRET.encode(), SECRET[::-1].encode())
 
 
+def test_a_line_end_is_no_part_of_a_secret(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("CANARY_WEBHOOK_SECRET", f"{SECRET}\r\n")
+    assert load().webhook_secrets == (SECRET.encode(),)
+
+
 def test_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         setattr(load(), "port", 1)  # noqa: B010 - the type checker would not let it pass
