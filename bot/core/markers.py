@@ -56,10 +56,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A promotion that somebody asked for. ``pull`` is where the command stands."""
+    """A promotion that somebody asked for: ``to`` is ``comment/<id>`` or ``review/<id>`` on ``pull``."""
 
     by: str
-    comment: int
+    to: str
     pull: int
 
 

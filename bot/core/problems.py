@@ -129,6 +129,7 @@ CODES: dict[str, str] = {
     "no-new-revision": "The pull request does not change the service's template.",
     "unknown-stable": "The revision that serves now has no name in Git.",
     "unknown-candidate": "The candidate is not a target of the traffic block.",
+    "moves-weight": "While a rollout runs, the pull request would move weight without a command.",
     "name-too-long": "A name would be longer than the platform allows.",
     "name-unchanged": "The template changes, its revision name does not.",
     "same-revision": "Stable and candidate are the same revision.",
@@ -142,6 +143,11 @@ CODES: dict[str, str] = {
     "rollback-open": "A rollback of this rollout is proposed already; nothing else moves.",
     "already-again": "The candidate is the stable revision already.",
     "held": "The rollout is on hold.",
+    # the command line
+    "no-command": "The text holds no command of the bot.",
+    "needs-github": "The verb acts on pull requests; offline there are none.",
+    "no-worktree": "The command line found no git working tree, or no file, to look at.",
+    "unknown-base": "The revision given with `--base` is not a commit of the repository.",
     # configuration
     "config-invalid": "`.github/canary.yaml` or a rule set has an error.",
     # outcomes without a fault

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.core.markers import Answer, Proposal
-from bot.core.text import code, code_block
+from bot.core.text import cell, code, code_block, pointed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +58,8 @@ def split_table(before: Split | None, after: Split) -> str:
     lines = ["| revision | tag | before | after |", "|---|---|---:|---:|"]
     for (name, tag), (old, new) in rows.items():
         shown = f"**{new}**" if old != new else new
-        lines.append(f"| {_cell(name)} | {_cell(tag) if tag else ''} | {old} | {shown} |")
+        lines.append(f"| {cell(name)} | {cell(tag) if tag else ''} | {old} | {shown} |")
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return code(text).replace("|", "\\|")
 
 
 def diff_block(diff: str) -> str:
@@ -80,11 +76,9 @@ def problem_text(problem: Problem, *, with_code: bool) -> str:
     if problem.place is not None and str(problem.place):
         parts[0] += f" ({code(str(problem.place))})"
     if problem.source is not None:
-        lines = problem.source
-        if problem.caret is not None:
-            start, length = problem.caret
-            lines = f"{problem.source}\n{' ' * start}{'^' * max(1, length)}"
-        parts.append(code_block(lines))
+        parts.append(
+            code_block(problem.source) if problem.caret is None else pointed(problem.source, problem.caret)
+        )
     if problem.remedy:
         parts.append(problem.remedy)
     return "\n\n".join(parts)

@@ -62,7 +62,11 @@ class Marks(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """The use cases. Holds no state but a cache of what cannot change."""
+    """The use cases. Holds no state but a cache of what cannot change.
+
+    On a working tree it is a ``rehearsal``, see ``Desk``; ``service`` is then the one that a command without
+    a name is for.
+    """
 
     forge: Forge
     clock: Clock
@@ -70,6 +74,8 @@ class Bot:
     marks: Marks
     historian: Historian
     max_command_age: timedelta = MAX_COMMAND_AGE
+    rehearsal: bool = False
+    service: str | None = None
 
     def look(self, subject: Subject, why: str) -> datetime | None:
         """Look at a subject, do what is missing, and say when to look again.
@@ -79,7 +85,7 @@ class Bot:
         """
         try:
             repo = self.forge.repository(subject.installation, subject.repository)
-            desk = Desk(repo, self.clock, self.rulebook, self.historian)
+            desk = Desk(repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal)
             kind, _, rest = subject.what.partition("/")
             if kind == "pull":
                 return self._look_at_pull(desk, subject, int(rest), why)
@@ -90,6 +96,11 @@ class Bot:
             self._sweep(repo, subject)
         except Missing:
             log.info("gone", repository=subject.repository, subject=subject.what)
+        except Refused as refusal:
+            # Not installed any more, or a right is missing: no retry helps before somebody changes that.
+            log.warning(
+                "refused", repository=subject.repository, subject=subject.what, said=str(refusal)[:200]
+            )
         except (Moved, Exists) as race:
             raise OutsideFailure(f"something moved: {type(race).__name__}") from race
         return None
@@ -140,7 +151,7 @@ class Bot:
     def _check(self, desk: Desk, pull: Pull) -> None:
         check = plan_check(desk, pull)
         if check is not None:
-            proposing.show_check(desk, pull.head_sha, check)
+            desk.repo.set_check(pull.head_sha, check)
 
     def _services_after_merge(self, desk: Desk, pull: Pull) -> tuple[Service, ...]:
         tip = desk.tip(pull.base_ref)
@@ -176,7 +187,9 @@ class Bot:
         if parsed.is_conversation:
             return False
         desk.repo.react(scene.comment, Reaction.SEEN)
+        desk.answering = scene.key
         outcomes = self._outcomes(desk, scene, parsed)
+        desk.answering = ""
         author = scene.comment.author.login
         desk.repo.reply(scene.pull.number, report.reply(scene.key, author, outcomes))
         worst = next((o for o in outcomes if o.decision not in {"done", "pending", "answered"}), outcomes[0])
@@ -192,6 +205,8 @@ class Bot:
 
     def _ours(self, desk: Desk, scene: Scene, parsed: c.Parsed) -> c.Parsed:
         """Leave out short verbs where no rollout is: other bots own those words there."""
+        if desk.rehearsal:
+            return parsed  # at a prompt nobody else is meant
         long_only = parsed.without_short()
         has_short = len(long_only.lines) < len(parsed.lines)
         return long_only if has_short and scene.touches_nothing(desk) else parsed
@@ -220,7 +235,9 @@ class Bot:
         return outcomes
 
     def _services(self, desk: Desk, scene: Scene, command: c.Command) -> tuple[Service | None, ...]:
-        return scene.chosen(desk, command.service) if isinstance(command, OfService) else (None,)
+        if not isinstance(command, OfService):
+            return (None,)
+        return scene.chosen(desk, command.service or self.service)
 
     def _carry_out(self, desk: Desk, scene: Scene, command: c.Command, service: Service | None) -> Outcome:
         name = service.name if service is not None else ""

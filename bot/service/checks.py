@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report, trailers
 from bot.core.problems import Declined, Place, Problem
-from bot.core.rollout import holds
+from bot.core.rollout import Phase, holds
 from bot.core.text import code
 from bot.core.trailers import CANCEL
 from bot.core.validate import problems_of
@@ -18,13 +19,22 @@ from bot.service.reading import touched
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bot.core.traffic import Split
     from bot.core.trailers import Record
     from bot.ports import Pull
     from bot.service.desk import Desk
     from bot.service.reading import Touched
 
 
-def plan_check(desk: Desk, pull: Pull) -> Check | None:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the one who has just committed knows already, so that it is not read again."""
+
+    changed: tuple[Touched, ...]
+    record: Record | None
+
+
+def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | None:
     """Judge the head of an open pull request; neutral where no service is touched.
 
     ``None`` when the base branch is gone.
@@ -33,7 +43,7 @@ def plan_check(desk: Desk, pull: Pull) -> Check | None:
     if tip is None:
         return None
     try:
-        changed = touched(desk.repo, pull, before=tip, target=pull.head_sha)
+        changed = known.changed if known else touched(desk.repo, pull, before=tip, target=pull.head_sha)
     except Declined as error:
         return _failed(error.problems, "A manifest cannot be read")
     if not changed:
@@ -44,17 +54,22 @@ def plan_check(desk: Desk, pull: Pull) -> Check | None:
             "No Knative Service is touched here.",
             external_id="plan-none",
         )
-    records = _records(desk, pull, changed, tip)
+    records = _records(desk, pull, changed, known)
     problems: list[Problem] = []
     parts: list[str] = []
     for one in changed:
         record = records.get(one.service.key)
         problems += _problems(one, record)
+        problems += _moves_by_itself(desk, one, record, ours=pull.ours)
         if one.target is not None:
             before = one.before.version.split if one.before is not None else None
             about = f": {code(record.candidate)} at {record.weight} %" if record is not None else ""
             parts.append(f"### {code(one.service.name)}{about}")
             parts.append(report.split_table(before, one.target.version.split))
+    try:
+        parts.append(f"Rules: {', '.join(sorted({f'`{desk.rules_of(one.service).id}`' for one in changed}))}")
+    except Declined as error:
+        parts += [report.problem_text(p, with_code=True) for p in error.problems]
     summary = "\n\n".join(parts)
     if problems:
         return _failed(problems, f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", summary)
@@ -63,14 +78,45 @@ def plan_check(desk: Desk, pull: Pull) -> Check | None:
     return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
 
 
-def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], tip: str) -> dict[str, Record]:
+def _moves_by_itself(desk: Desk, one: Touched, record: Record | None, *, ours: bool) -> list[Problem]:
+    """While a rollout runs, a pull request without a command must leave the weights alone."""
+    if ours or record is not None or one.before is None or one.target is None:
+        return []
+    try:
+        rollout = desk.standing(one.service).rollout
+    except Declined:
+        return []  # the reply to a command says so; this pull request may be the cure
+    old, new = one.before.version.split, one.target.version.split
+    if rollout.phase is not Phase.ROLLING or rollout.record is None or _weights(old) == _weights(new):
+        return []
+    running = rollout.record
+    return [
+        Problem(
+            "moves-weight",
+            f"A rollout of {code(one.service.name)} is at {rollout.weight} %, and this pull request moves weight "
+            "by itself.",
+            f"Leave the percents to the rollout that began on #{running.pull}, or start one here: `/canary 25`.",
+            one.target.place,
+        )
+    ]
+
+
+def _weights(split: Split) -> dict[str, int]:
+    return {
+        t.shown: split.percent_of(t.shown) for t in split.targets if not t.floats and t.effective_percent
+    } | {"": split.floating_percent}
+
+
+def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | None) -> dict[str, Record]:
     """Give the last record of each service; asked for only where a block differs from the base's."""
+    if known is not None and len(changed) == 1:
+        return {} if known.record is None else {known.record.service: known.record}
     differs = any(
         one.target is not None
         and one.target.manifest.targets != (one.before.manifest.targets if one.before is not None else ())
         for one in changed
     )
-    if not differs or pull.head_sha == tip:
+    if not differs:
         return {}
     found: dict[str, Record] = {}
     for commit in desk.repo.commits_of(pull.number):

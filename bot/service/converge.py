@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bot.core import naming, report
 from bot.core.markers import Answer, Hold, Proposal
+from bot.core.outcome import Outcome
 from bot.core.problems import Declined
 from bot.core.rollout import Gate, Phase, judge, moved, step_record
 from bot.core.text import code
@@ -20,6 +21,7 @@ from bot.service import proposing
 from bot.service.proposing import GATE, PLAN, Ours
 
 if TYPE_CHECKING:
+    from bot.core.markers import Wish
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
@@ -96,7 +98,7 @@ def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
         check = Check(
             GATE, "failure", "The manifest on the base branch cannot be read", text, external_id="unreadable"
         )
-        proposing.show_check(desk, step.pull.head_sha, check)
+        desk.repo.set_check(step.pull.head_sha, check)
 
 
 def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> tuple[Ours, ...]:
@@ -206,7 +208,7 @@ def open_step(desk: Desk, standing: Standing, record: Record, rules: RuleSet, we
         report.split_table(standing.split, change.split),
         external_id="plan-ok",
     )
-    proposing.show_check(desk, step.pull.head_sha, plan, fresh=True)
+    desk.repo.set_check(step.pull.head_sha, plan, fresh=True)
     return step
 
 
@@ -224,7 +226,9 @@ def _arrival(desk: Desk, standing: Standing, record: Record, rules: RuleSet) -> 
     weight = standing.rollout.weight
     for earlier in proposing.from_branch(desk, naming.step_branch(record.rollout, weight)):
         if earlier.pull.merged and earlier.pull.merged_at is not None:
-            return earlier.pull.merged_at, _hold_after(earlier, rules)
+            # Lists of pull requests do not say who merged.
+            whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
+            return earlier.pull.merged_at, _hold_after(whole, rules)
     try:
         pull = desk.repo.pull(record.pull)
     except Missing:
@@ -307,10 +311,10 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> P
         check = Check(
             GATE, "failure", "Changed by hand", extra, external_id=f"gate-hand-{step.pull.head_sha[:12]}"
         )
-        proposing.show_check(desk, step.pull.head_sha, check)
+        desk.repo.set_check(step.pull.head_sha, check)
         return Progress(standing, again=gate.until, step=step, gate=gate)
-    proposing.show_check(
-        desk, step.pull.head_sha, proposing.gate_check(step, gate, standing.split, change.split, extra)
+    desk.repo.set_check(
+        step.pull.head_sha, proposing.gate_check(step, gate, standing.split, change.split, extra)
     )
     wished = step.proposal.wish is not None
     if gate.passes and (wished or (rules.auto and step.proposal.before > 0)) and not step.pull.draft:
@@ -373,7 +377,7 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
     )
     title = f"Drifted from {record.weight} %" if record else "Drifted"
     check = Check(GATE, "failure", title, text, external_id=f"gate-drift-{standing.tip[:12]}")
-    proposing.show_check(desk, step.pull.head_sha, check)
+    desk.repo.set_check(step.pull.head_sha, check)
 
 
 # --- merging ----------------------------------------------------------------------------------
@@ -388,7 +392,7 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
         desk.repo.reply(step.pull.number, report.notice("wish-dropped", text, standing.rollout.record))
         return Progress(standing, again=gate.until, step=step, gate=gate)
     who = (
-        f"Canary-Promoted-By: {wish.by}\nCanary-Comment: {wish.comment}"
+        f"Canary-Promoted-By: {wish.by}\nCanary-Comment: {wish.to.rpartition('/')[2]}"
         if wish
         else "Canary-Promoted-By: rules"
     )
@@ -400,7 +404,34 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
         return Progress(standing, again=desk.now() + SOON, step=step, gate=gate, refusal="the branch moved")
     except Refused as refusal:
         return Progress(standing, again=desk.now() + LATER, step=step, gate=gate, refusal=str(refusal))
+    if wish is not None and wish.to != desk.answering:
+        _tell_wisher(desk, standing, step, wish)
     return Progress(standing, gate=gate, merged=(step.pull.number,))
+
+
+def _tell_wisher(desk: Desk, standing: Standing, step: Ours, wish: Wish) -> None:
+    """Edit the reply to a remembered promotion: its outcome has changed. Nobody is pinged again."""
+    record = standing.rollout.record
+    for comment in desk.repo.comments(wish.pull):
+        answer = Answer.read(comment.body) if comment.ours else None
+        if answer is not None and answer.to == wish.to and record is not None:
+            rules = desk.rulebook.get(record.rules)
+            weight = step.proposal.weight
+            text = (
+                f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
+                f"{report.after(record, rules, weight)}"
+            )
+            step_label = report.step_label(replace(record, step=record.steps.index(weight) + 1))
+            outcome = Outcome(
+                "done",
+                "applied",
+                text,
+                verb="promote",
+                service=standing.service.name,
+                rollout=record.rollout,
+                step=step_label,
+            )
+            desk.repo.edit_reply(comment.id, report.reply(wish.to, wish.by, [outcome]))
 
 
 # --- the end ----------------------------------------------------------------------------------

@@ -39,13 +39,20 @@ class Rulebook(Protocol):
 
 @dataclass(slots=True)
 class Desk:
-    """A look's tools. ``tips`` remembers a branch for the length of one look, until it is written to."""
+    """A look's tools.
+
+    ``tips`` remembers a branch for the length of one look, until it is written to. ``answering`` is the comment
+    that is being worked off: its reply is not written yet. In a ``rehearsal`` nothing leaves the repository
+    port: texts say what would be done.
+    """
 
     repo: Repository
     clock: Clock
     rulebook: Rulebook
     historian: Historian
     tips: dict[str, str | None] = field(default_factory=dict)
+    answering: str = ""
+    rehearsal: bool = False
 
     def now(self) -> datetime:
         """Give the time."""

@@ -127,6 +127,11 @@ def _point(desk: Desk, branch: str, sha: str) -> None:
             raise OutsideFailure(f"the branch {branch} moved") from None
 
 
+def done(desk: Desk, ours: Ours) -> str:
+    """Say where a proposal is to be found."""
+    return "Would open a pull request" if desk.rehearsal else f"Proposed in #{ours.pull.number}"
+
+
 def refused(refusal: Refused) -> Declined:
     """Give GitHub's refusal in words for the pull request."""
     return Declined(
@@ -183,15 +188,6 @@ def _evidence(before: Split, split: Split) -> tuple[str, ...]:
 
 def _short(text: str) -> str:
     return "".join(c for c in text if c.isalnum())[:60]
-
-
-def show_check(desk: Desk, sha: str, check: Check, *, fresh: bool = False) -> None:
-    """Set a check unless the commit shows that very state already."""
-    if not fresh:
-        old = next((c for c in desk.repo.checks(sha) if c.name == check.name), None)
-        if old is not None and (old.external_id, old.conclusion) == (check.external_id, check.conclusion):
-            return
-    desk.repo.set_check(sha, check, fresh=fresh)
 
 
 def step_change(standing: Standing, record: Record, split: Split, reason: str) -> Change:

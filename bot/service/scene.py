@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from bot.core.text import code
 from bot.service.reading import Service, Touched, touched
 
 if TYPE_CHECKING:
+    from bot.manifests.knative import Manifest
     from bot.ports import Comment, Pull, Role
     from bot.service.desk import Desk
 
@@ -79,6 +80,20 @@ class Scene:
     def forget(self) -> None:
         """Look at the services again: the pull request's head has moved."""
         self._touched = None
+
+    def moved(self, sha: str, services: tuple[Touched, ...]) -> None:
+        """Take note of a commit of our own: the new head, and the services as they are in it."""
+        self.pull = replace(self.pull, head_sha=sha)
+        self._touched = services
+
+    def manifest(self, desk: Desk, service: Service) -> Manifest:
+        """Give a service's manifest at the head. Raises ``Declined``."""
+        held = self.touched_one(desk, service).target
+        if held is None:
+            raise Declined(
+                Problem("no-service", f"{code(service.name)} is not in this pull request any more.")
+            )
+        return held.manifest
 
     def touches_nothing(self, desk: Desk) -> bool:
         """Whether no rollout and no service has to do with this pull request: short verbs stay silent."""

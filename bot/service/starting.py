@@ -15,12 +15,13 @@ from bot.core.rollout import Phase, Started, StartFacts, start
 from bot.core.text import code, code_block
 from bot.core.trailers import CANCEL
 from bot.manifests.diff import unified
+from bot.manifests.knative import find_services
 from bot.ports import Moved, Refused
 from bot.service import proposing
-from bot.service.checks import plan_check
+from bot.service.checks import Known, plan_check
 from bot.service.converge import converge
 from bot.service.desk import edited
-from bot.service.reading import read_file, read_held
+from bot.service.reading import Held, read_file, read_held, records_of_pull
 from bot.service.scene import Kind
 from bot.service.verbs import need_rollout
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from bot.core.trailers import Record
     from bot.ports import Pull
     from bot.service.desk import Desk
-    from bot.service.reading import Held, Service, Standing, Touched
+    from bot.service.reading import Service, Standing, Touched
     from bot.service.verbs import Case
 
 
@@ -78,7 +79,9 @@ def draft(case: Case, command: c.Canary) -> Draft:
     before = read_held(desk.repo, service.path, service.id, scene.pull.base_sha) if merged else standing.held
     if before is None and not merged:
         raise _new_service(service)
-    armed = None if merged or not _looks_armed(one, standing) else armed_record(desk, scene.pull, service)
+    armed = _proposed_record(case) if merged else None
+    if not merged and _looks_armed(one, standing):
+        armed = armed_record(desk, scene.pull, service)
     rules = desk.rules_of(service)
     started = start(
         StartFacts(
@@ -100,6 +103,22 @@ def draft(case: Case, command: c.Canary) -> Draft:
     )
     content = edited(target, started.split, started.template_name)
     return Draft(target, standing.held, started, rules, content)
+
+
+def _open_start(case: Case) -> proposing.Ours | None:
+    """Find the start pull request that is open for this merged one."""
+    mine = proposing.open_for(case.desk, case.service)
+    number = case.scene.pull.number
+    return next((o for o in mine if o.proposal.kind == "start" and o.proposal.pull == number), None)
+
+
+def _proposed_record(case: Case) -> Record | None:
+    """Give the record of the start pull request that is open: another share keeps the rollout's id."""
+    start_pull = _open_start(case)
+    if start_pull is None:
+        return None
+    found = records_of_pull(case.desk.repo, start_pull.pull.number)
+    return found[-1] if found else None
 
 
 def _looks_armed(one: Touched, standing: Standing) -> bool:
@@ -173,7 +192,9 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
     if one.target is not None and _looks_armed(one, case.standing()):
         armed = armed_record(desk, pull, service)
         if armed is not None and armed.comment == case.scene.comment.id:
-            _plan_check(case, pull, fresh=False)
+            check = plan_check(desk, pull)
+            if check is not None:
+                desk.repo.set_check(pull.head_sha, check)
             return _armed_outcome(case, armed, one.target, one.before, None)
     _check_head(case, command.sha)
     plan = draft(case, command)
@@ -191,18 +212,30 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
         raise HeadMoved from None
     except Refused as refusal:
         raise proposing.refused(refusal) from None
-    after = replace(pull, head_sha=sha)
-    case.scene.pull = after
-    case.scene.forget()
-    _plan_check(case, after, fresh=True)
+    case.scene.moved(sha, _with_content(case, plan.held, plan.content))
+    _plan_check(case, record)
     diff = unified(plan.held.file.content, plan.content, service.path)
     return _armed_outcome(case, record, plan.held, plan.base, diff, plan)
 
 
-def _plan_check(case: Case, pull: Pull, *, fresh: bool) -> None:
-    check = plan_check(case.desk, pull)
+def _plan_check(case: Case, record: Record | None) -> None:
+    """Set the check on the commit that was made just now, from what is known of it."""
+    known = Known(case.scene.touched(case.desk), record)
+    check = plan_check(case.desk, case.scene.pull, known)
     if check is not None:
-        proposing.show_check(case.desk, pull.head_sha, check, fresh=fresh)
+        case.desk.repo.set_check(case.scene.pull.head_sha, check, fresh=True)
+
+
+def _with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
+    """Give the pull request's services as they are with another content of one file."""
+    file = replace(held.file, content=content, blob="")
+    found = {m.id: m for m in find_services(content, file.path).manifests}
+    return tuple(
+        replace(one, target=Held(file, found[one.service.id]))
+        if one.service.path == file.path and one.service.id in found
+        else one
+        for one in case.scene.touched(case.desk)
+    )
 
 
 def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
@@ -212,8 +245,9 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
     split = plan.started.split if plan is not None else held.version.split
     before = base.version.split if base is not None else None
     head = case.scene.pull.head_sha[:7]
+    done = "Would commit" if case.desk.rehearsal else f"Committed {code(head)}"
     parts = [
-        f"Committed {code(head)}: {code(record.candidate)} gets **{record.weight} %** of "
+        f"{done}: {code(record.candidate)} gets **{record.weight} %** of "
         f"{code(case.service.name)}, {code(record.stable)} keeps {100 - record.weight} %.",
         report.split_table(before, split),
         code_block(report.bars(split)),
@@ -254,11 +288,17 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         if running.record.pull == case.scene.pull.number:
             text = f"{code(service.name)} is at {running.weight} % already."
             return case.outcome("already", "already", text, running.record)
-    earlier = _started_by(case)
-    if earlier is not None:
-        return _start_outcome(case, earlier, None)
+    earlier = _open_start(case)
+    if earlier is not None and case.scene.key in earlier.proposal.seen:
+        return _start_outcome(case, earlier, None)  # an interrupted try of this comment opened it
     plan = draft(case, command)
     record = plan.started.record
+    if earlier is not None and (earlier.proposal.rollout, earlier.proposal.weight) == (
+        record.rollout,
+        record.weight,
+    ):
+        text = f"#{earlier.pull.number} starts {code(service.name)} at {record.weight} % already; merging applies it."
+        return case.outcome("already", "already", text, record)
     if not plan.changes:
         return case.outcome(
             "already", "already", f"{code(service.name)} is at {record.weight} % already.", record
@@ -290,7 +330,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
             )
     check = plan_check(desk, opened.pull)
     if check is not None:
-        proposing.show_check(desk, opened.pull.head_sha, check, fresh=True)
+        desk.repo.set_check(opened.pull.head_sha, check, fresh=True)
     return _start_outcome(case, opened, plan)
 
 
@@ -305,15 +345,9 @@ def _refuse_running(case: Case, record: Record, weight: int, command: c.Canary) 
         )
 
 
-def _started_by(case: Case) -> proposing.Ours | None:
-    """Find the start pull request that an interrupted try of this comment opened."""
-    mine = proposing.open_for(case.desk, case.service)
-    return next((o for o in mine if o.proposal.kind == "start" and case.scene.key in o.proposal.seen), None)
-
-
 def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outcome:
     parts = [
-        f"Proposed in #{ours.pull.number}: {code(case.service.name)} starts at **{ours.proposal.weight} %**."
+        f"{proposing.done(case.desk, ours)}: {code(case.service.name)} starts at **{ours.proposal.weight} %**."
     ]
     record = None
     if plan is not None:
@@ -428,8 +462,9 @@ def _disarm(case: Case, record: Record) -> Outcome:
         ) from None
     except Refused as refusal:
         raise proposing.refused(refusal) from None
-    case.scene.pull = replace(pull, head_sha=sha)
-    case.scene.forget()
-    _plan_check(case, case.scene.pull, fresh=True)
-    text = f"Taken back in {code(sha[:7])}: {code(path)} is byte for byte what it was before the bot's first commit."
+    held = Held(now, case.scene.manifest(desk, case.service))
+    case.scene.moved(sha, _with_content(case, held, first.content))
+    _plan_check(case, None)
+    done = "Would be taken back" if desk.rehearsal else f"Taken back in {code(sha[:7])}"
+    text = f"{done}: {code(path)} is byte for byte what it was before the bot's first commit."
     return case.outcome("done", "applied", text, record)

@@ -17,7 +17,7 @@ from bot.core.rollout import Phase, rollback_record, rolled_back
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
 from bot.service import proposing
-from bot.service.converge import Progress, converge
+from bot.service.converge import Progress, converge, open_step
 from bot.service.scene import Kind
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     if standing.rollout.phase is Phase.DRIFTED:
         raise _drifted(standing)
     _check_order(command, record, standing.rollout.next_weight)
+    if case.desk.rehearsal:
+        return _would_step(case, standing, record)
     progress = converge(case.desk, case.service)
     if progress.merged:
         return _merged_outcome(case, standing, progress.merged[0])
@@ -106,6 +108,22 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     if step.pull.number in progress.merged:
         return _merged_outcome(case, standing, step.pull.number)
     return _remembered(case, progress, step, record)
+
+
+def _would_step(case: Case, standing: Standing, record: Record) -> Outcome:
+    """Show the next step where there is nobody to ask whether it may be merged."""
+    weight = standing.rollout.next_weight
+    if weight is None:  # pragma: no cover - a rollout that goes on has a next step
+        raise ValueError(standing)
+    rules = case.desk.rulebook.get(record.rules)
+    step = open_step(case.desk, standing, record, rules, weight)
+    text = (
+        f"{proposing.done(case.desk, step)}: {code(record.candidate)} from {standing.rollout.weight} % to "
+        f"**{weight} %**. Bake time, gates and holds are judged on GitHub; it is merged when they pass.\n\n"
+        f"{report.after(record, rules, weight)} {report.way_back(record)}"
+    )
+    label = replace(record, step=record.steps.index(weight) + 1)
+    return case.outcome("done", "proposed", text, label)
 
 
 def _check_place(scene: Scene) -> None:
@@ -141,9 +159,7 @@ def _check_order(command: c.Promote, record: Record, target: int | None) -> None
 
 
 def _with_wish(case: Case, step: Ours) -> Ours:
-    wish = Wish(
-        by=case.scene.comment.author.login, comment=case.scene.comment.id, pull=case.scene.pull.number
-    )
+    wish = Wish(by=case.scene.comment.author.login, to=case.scene.key, pull=case.scene.pull.number)
     proposal = replace(step.proposal, wish=wish).saw(case.scene.key)
     return proposing.rewrite(case.desk, step, proposal)
 
@@ -283,7 +299,7 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
 
 def _rollback_outcome(case: Case, record: Record, ours: Ours) -> Outcome:
     text = (
-        f"Proposed in #{ours.pull.number}: all traffic of {code(case.service.name)} back to "
+        f"{proposing.done(case.desk, ours)}: all traffic of {code(case.service.name)} back to "
         f"**{code(record.stable)}** ({ours.proposal.before} % → 0 % for {code(record.candidate)}). "
         "Merging applies it at once: no bake time, gate or hold applies."
     )
@@ -356,8 +372,6 @@ def _resumed(case: Case, progress: Progress, standing: Standing) -> Outcome:
 
 def _reopen(case: Case, standing: Standing, home: Ours) -> None:
     """Open the step again as a new pull request from the base branch's present content."""
-    from bot.service.converge import open_step  # noqa: PLC0415 - only this path makes a step out of turn
-
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return

@@ -82,7 +82,7 @@ PROPOSAL = Proposal(
     base="main",
     since="2026-03-02T12:00:00+00:00",
     hold=Hold("mona", "command", 5, "x --> <b>", "2026-03-02T14:00:00+00:00"),
-    wish=Wish("kim", 6, 8),
+    wish=Wish("kim", "comment/6", 8),
     seen=("comment/5",),
 )
 
