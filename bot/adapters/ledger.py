@@ -9,6 +9,7 @@ Source: SQLite, "Write-Ahead Logging", "PRAGMA synchronous", "PRAGMA locking_mod
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import sqlite3
 import threading
@@ -88,9 +89,11 @@ class Ledger:
     def _open(self) -> sqlite3.Connection:
         shown = repr(str(self._path))
         try:
+            # Payloads of private repositories lie in it: for nobody else on the machine to read.
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
             # The connection is made here, where an error can be told, and used by one thread only.
             connection = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise StoreUnusable(
                 f"The database {shown} cannot be opened ({error}). "
                 "Set CANARY_DATABASE to a file in a folder that exists and can be written."

@@ -152,6 +152,11 @@ class TestTransactions:
 
         assert (pragma("journal_mode"), pragma("synchronous")) == ("wal", 2)  # 2 is FULL
 
+    def test_for_nobody_else_to_read(self, ledger: Ledger, path: Path) -> None:
+        request_insert(ledger, "x").result(PATIENCE)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
+        assert modes == {path.name: 0o600, f"{path.name}-wal": 0o600}
+
     def test_nobody_waits_for_ever(self, ledger: Ledger) -> None:
         gate = threading.Event()
         ledger.request(lambda _connection: gate.wait(PATIENCE))
