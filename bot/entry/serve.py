@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-GRACE = (
-    15.0  # seconds that looks under way have at the end; with the door's ten it stays under Kubernetes's 30
-)
+# Seconds that looks under way have at the end; with the door's ten it stays under Kubernetes's thirty.
+GRACE = 15.0
 CONNECTIONS = 500  # more get 503 at once, which GitHub records as a failed delivery
 
 
