@@ -154,10 +154,17 @@ class Checks(Talk):
         self._tell_check(repository, run, "rerequested", by)
 
     @locked
-    def protect(self, repo: str, branch: str, rule: Protection | None = None, *, approvals: int = 0) -> None:
-        """Put a rule on a branch, in place of the one there; by default one of ``approvals`` only."""
-        rule = rule or Protection(approvals=approvals)
-        self._protections[self.repository(repo).id, branch] = rule
+    def protect(
+        self,
+        repo: str,
+        branch: str,
+        *,
+        checks: tuple[str, ...] = (),
+        approvals: int = 0,
+        pulls_only: bool = False,
+    ) -> None:
+        """Put a rule on a branch, in place of the one there; without arguments there is none."""
+        self._protections[self.repository(repo).id, branch] = Protection(checks, approvals, pulls_only)
 
     def check_push(self, repository: Repository, branch: str, status: int) -> None:
         """Refuse a direct write to a protected branch. Raises ``ApiError``."""

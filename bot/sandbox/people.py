@@ -48,6 +48,19 @@ class Grant:
         return inside and (chosen is None or repository.id in chosen)
 
 
+def new_key() -> rsa.RSAPrivateKey:
+    """Make an App's key, as GitHub does."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def read_key(pem: str) -> rsa.RSAPrivateKey:
+    """Read an App's key. Raises ``ValueError`` for what is no RSA key."""
+    key = serialization.load_pem_private_key(pem.encode(), None)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key
+    raise ValueError("an App's key is an RSA key")
+
+
 class People(Base):
     """Accounts and what belongs to them.
 
@@ -207,9 +220,10 @@ class People(Base):
         *,
         permissions: Mapping[str, str] | None = None,
         events: Sequence[str] | None = None,
+        private_key_pem: str | None = None,
     ) -> App:
-        """Register an App with a fresh key; the bot's least permissions and events by default."""
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        """Register an App; a fresh key, the bot's least permissions and its events by default."""
+        key = new_key() if private_key_pem is None else read_key(private_key_pem)
         number = self.next_id()
         bot = self._add_account(f"{slug}[bot]", slug, "Bot", number)
         private = key.private_bytes(
