@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from bot.manifests.knative import find_services
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.manifests.knative import Manifest
 
 CONTEXT = 3  # lines
@@ -51,50 +53,58 @@ def bytes_outside(before: bytes, after: bytes, manifest: Manifest) -> int:
         return max(len(before), len(after))
     old, new = _byte_lines(before), _byte_lines(after)
     own_old, own_new = _own(old, manifest), _own(new, again[0])
-    if manifest.template_name_line is None and again[0].template_name_line is not None:
-        # A first name may have needed a "metadata:" line of its own.
-        above = again[0].template_name_line - 2
-        if re.fullmatch(rb"\s*[\"']?metadata[\"']?:\s*", new[above]):
-            without = [line for number, line in enumerate(new) if number not in own_new | {above}]
-            own_new |= (
-                {above} if without == [line for n, line in enumerate(old) if n not in own_old] else set()
-            )
-    behind = again[0].traffic_lines[1] if again[0].traffic_lines and manifest.traffic_lines else len(new)
-    while (
-        behind < len(new)
-        and new[behind] in _comments(old, own_old)
-        and len(new) - len(own_new) > len(old) - len(own_old)
-    ):
-        # A comment of the block that lies behind it now, as the entry behind it is gone.
-        own_new.add(behind)
-        behind += 1
+    counts = (
+        _differing(old, own_old, new, own_new | more)
+        for more in _extensions(old, own_old, manifest, new, again[0])
+    )
+    return min(counts)
+
+
+def _differing(old: list[bytes], own_old: set[int], new: list[bytes], own_new: set[int]) -> int:
+    """Count the bytes of lines that differ and are nobody's own."""
     rest_old = [line for number, line in enumerate(old) if number not in own_old]
     rest_new = [line for number, line in enumerate(new) if number not in own_new]
     if rest_old == rest_new:
         return 0
+    grown = [new[number] for number in own_new], [old[number] for number in own_old]
     count = 0
-    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag == "equal" or _is_insertion(
-            b"".join(old[i1:i2]), b"".join(new[j1:j2]), own_new >= set(range(j1, j2))
-        ):
-            continue
-        count += sum(len(old[number]) for number in range(i1, i2) if number not in own_old)
-        count += sum(len(new[number]) for number in range(j1, j2) if number not in own_new)
+    for tag, i1, i2, j1, j2 in difflib.SequenceMatcher(
+        None, rest_old, rest_new, autojunk=False
+    ).get_opcodes():
+        if tag != "equal":
+            count += sum(len(line) for line in rest_old[i1:i2] if not _grew(line, grown[0]))
+            count += sum(len(line) for line in rest_new[j1:j2] if not _grew(line, grown[1]))
     return count
 
 
-def _comments(lines: list[bytes], own: set[int]) -> set[bytes]:
-    """Give the blank lines and comments among some lines."""
-    return {
-        lines[number]
-        for number in own
-        if not lines[number].strip() or lines[number].lstrip().startswith(b"#")
-    }
+def _grew(line: bytes, others: list[bytes]) -> bool:
+    """Whether a line in flow style only got something: a block or a name without lines of its own."""
+    return b"{" in line and any(
+        _common(line, other) + _common(line[::-1], other[::-1]) >= len(line) for other in others
+    )
 
 
-def _is_insertion(old: bytes, new: bytes, own: bool) -> bool:  # noqa: FBT001 - a fact of ``new``
-    """Whether a line in flow style only got something: a block without lines of its own."""
-    return own and _common(old, new) + _common(old[::-1], new[::-1]) >= len(old)
+def _extensions(
+    old: list[bytes], own_old: set[int], before: Manifest, new: list[bytes], after: Manifest
+) -> Iterator[set[int]]:
+    """Give the sets of further lines of the new file that may count as the edit's own."""
+    above: list[set[int]] = [set()]
+    if before.template_name_line is None and after.template_name_line is not None:
+        # A first name may have needed a "metadata:" line of its own.
+        line = after.template_name_line - 2
+        if re.fullmatch(rb"\s*[\"']?metadata[\"']?:\s*", new[line]):
+            above.append({line})
+    # Comments of the block lie behind it when the entry behind them is gone.
+    behind: list[set[int]] = [set()]
+    if before.traffic_lines and after.traffic_lines:
+        comments = {
+            old[n].rstrip() for n in own_old if not old[n].strip() or old[n].lstrip().startswith(b"#")
+        }
+        for line in range(after.traffic_lines[1], len(new)):
+            if new[line].rstrip() not in comments:
+                break
+            behind.append(behind[-1] | {line})
+    yield from (one | other for one in above for other in behind)
 
 
 def _common(one: bytes, other: bytes) -> int:

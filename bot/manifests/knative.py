@@ -196,13 +196,16 @@ def _the_document(source: Source, manifest: Manifest) -> Document:
     Raises:
         Declined: ``ambiguous-document``, ``head-moved``, or why it cannot be read.
     """
-    found: list[Document] = []
-    problems: list[Problem] = []
-    for outcome in _documents(source, manifest.name):
-        if not isinstance(outcome, Document):
-            problems += outcome
-        elif (outcome.namespace, outcome.name) == (manifest.namespace, manifest.name):
-            found.append(outcome)
+    outcomes = list(_documents(source, manifest.name))
+    if not any(isinstance(outcome, Document) for outcome in outcomes):
+        outcomes = list(_documents(source, None))  # the name may be written with escapes
+    problems = [problem for outcome in outcomes if not isinstance(outcome, Document) for problem in outcome]
+    found = [
+        outcome
+        for outcome in outcomes
+        if isinstance(outcome, Document)
+        and (outcome.namespace, outcome.name) == (manifest.namespace, manifest.name)
+    ]
     if len(found) > 1:
         lines = ", ".join(str(source.line(doc.root.start) + 1) for doc in found)
         raise Declined(

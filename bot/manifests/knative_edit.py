@@ -119,7 +119,8 @@ def _edit_entry(draft: Draft, entry: Mapping, old: Target, new: Target) -> None:
 def _set(draft: Draft, key: Node, value: Node, new: str | int) -> None:
     """Replace a scalar's text, keeping its quotes."""
     assert isinstance(key, Scalar)  # noqa: S101 - the reader lets nothing else through
-    if not isinstance(value, Scalar) or value.style in {"|", ">"}:
+    on_one_line = draft.source.line(value.start) == draft.source.line(value.end)
+    if not isinstance(value, Scalar) or value.style in {"|", ">"} or not (value.is_empty or on_one_line):
         raise unusual(draft.source, value.start, f"`{key.value}` is not written on one line.")
     if value.is_empty:
         end = colon_end(draft.source, key)

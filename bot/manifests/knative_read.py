@@ -97,6 +97,9 @@ def read_document(source: Source, chunk: Chunk) -> Document | None:
     root = parse(source, chunk)
     if not isinstance(root, Mapping) or not _is_service(root):
         return None
+    for node in all_nodes(root):
+        if isinstance(node, Mapping):
+            pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
     own = _way(source, root, "The document")
     version = own.get("apiVersion")
     kind = own.get("kind")
@@ -112,7 +115,7 @@ def read_document(source: Source, chunk: Chunk) -> Document | None:
     _refuse_legacy(source, under_spec)
     template = under_spec.get("template")
     template_name, template_value = _template(source, reader, template)
-    template_metadata, name_pair = _name_path(source, template)
+    template_metadata, name_pair = _name_path(template)
     traffic = under_spec.get("traffic")
     entries, targets = _traffic(source, traffic)
     annotations = metadata.get("annotations")
@@ -167,7 +170,6 @@ def _way(source: Source, node: Node, what: str) -> dict[str | None, Pair]:
         raise source.declined("tag-in-block", f"{what} has a tag.", node.start)
     if not isinstance(node, Mapping):
         raise source.declined("traffic-block-unusual", f"{what} is not a mapping.", node.start)
-    pairs(source, node)  # refuses repeated keys and keys that are not text
     found: dict[str | None, Pair] = {}
     for key, value in node.pairs:
         if isinstance(key, Alias) or not isinstance(key, Scalar):
@@ -231,16 +233,15 @@ def _template(source: Source, reader: Reader, pair: Pair | None) -> tuple[str | 
     return name, {**value, "metadata": rest} if rest else value
 
 
-def _name_path(source: Source, template: Pair | None) -> tuple[Pair | None, Pair | None]:
+def _name_path(template: Pair | None) -> tuple[Pair | None, Pair | None]:
     """Find ``metadata`` and ``metadata.name`` of a template where they are written out."""
-    metadata = _written(source, template, "metadata")
-    return metadata, _written(source, metadata, "name")
+    metadata = _written(template, "metadata")
+    return metadata, _written(metadata, "name")
 
 
-def _written(source: Source, parent: Pair | None, key: str) -> Pair | None:
+def _written(parent: Pair | None, key: str) -> Pair | None:
     if parent is None or not isinstance(parent.value, Mapping):
         return None
-    pairs(source, parent.value)
     for found, value in parent.value.pairs:
         if isinstance(found, Scalar) and found.value == key:
             return Pair(found, value, parent.value)
@@ -256,8 +257,6 @@ def _traffic(source: Source, pair: Pair | None) -> tuple[Sequence | None, tuple[
     refuse_hidden(source, first, source.line_end(last_line(source, pair.value, pair.key.end + 1)))
     if isinstance(pair.value, Scalar) and pair.value.is_null:
         return None, ()
-    if isinstance(pair.value, Mapping):
-        pairs(source, pair.value)  # finds a template expression
     if not isinstance(pair.value, Sequence):
         raise source.declined("traffic-block-unusual", "`spec.traffic` is not a list.", pair.key.start)
     if not pair.value.items:
@@ -280,7 +279,7 @@ def refuse_marks(source: Source, pair: Pair) -> None:
     Raises:
         Declined: ``alias-in-block``, ``tag-in-block``.
     """
-    for node in _all_nodes(pair):
+    for node in all_nodes(pair.key, pair.value):
         if isinstance(node, Alias) or node.anchor is not None:
             what = "An alias" if isinstance(node, Alias) else "An anchor"
             raise source.declined(
@@ -299,8 +298,9 @@ def refuse_marks(source: Source, pair: Pair) -> None:
             )
 
 
-def _all_nodes(pair: Pair) -> Iterator[Node]:
-    todo: list[Node] = [pair.value, pair.key]
+def all_nodes(*roots: Node) -> Iterator[Node]:
+    """Give nodes and all below them, in the file's order; what an alias stands for comes once."""
+    todo = list(reversed(roots))
     while todo:
         node = todo.pop()
         yield node
@@ -334,8 +334,6 @@ def _target(source: Source, item: Node, slot: int) -> Target:
 
 def _scalar(source: Source, pair: Pair) -> Scalar | None:
     """Give a target's value, ``None`` for null."""
-    if isinstance(pair.value, Mapping):
-        pairs(source, pair.value)  # finds a template expression
     if not isinstance(pair.value, Scalar):
         raise source.declined(
             "traffic-block-unusual", f"`{pair.key.value}` is not a scalar.", pair.value.start

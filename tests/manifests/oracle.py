@@ -62,12 +62,15 @@ class Seen:
         self.lines = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)", content)
         self.documents = documents(content)
         own: list[int] = []
+        errors: list[yaml.YAMLError] = []
         for number, (_, text) in enumerate(self.documents):
             try:
                 if is_service(yaml.load(text, Loader=yaml.CBaseLoader), namespace, name):  # noqa: S506 - strings only
                     own.append(number)
-            except yaml.YAMLError:
-                continue
+            except yaml.YAMLError as error:
+                errors.append(error)
+        if not own and errors:
+            raise errors[0]
         assert len(own) == 1, own
         self.number = own[0]
         self.first_line, self.text = self.documents[self.number]
@@ -126,10 +129,10 @@ def orphans(old: Seen, new: Seen) -> int:
     """Count the comments behind the new block that stood inside the old one."""
     if old.pair("spec", "traffic") is None or new.pair("spec", "traffic") is None:
         return 0
-    inside = [old.lines[number] for number in sorted(old.own_lines(metadata=False))]
+    inside = [old.lines[number].rstrip() for number in sorted(old.own_lines(metadata=False))]
     count = 0
     for line in new.lines[new.block_end() :]:
-        if (line.strip() and not line.lstrip().startswith(b"#")) or line not in inside:
+        if (line.strip() and not line.lstrip().startswith(b"#")) or line.rstrip() not in inside:
             break
         count += 1
     return count
@@ -190,7 +193,10 @@ def assert_right(
     wanted = copy.deepcopy(old.strings)
     if not isinstance(wanted["spec"], dict):
         wanted["spec"] = {}
-    if targets is not None:
+    # An empty block is as good as none, and stays.
+    if targets is not None and (
+        targets or (isinstance(wanted["spec"].get("traffic"), list) and wanted["spec"]["traffic"])
+    ):
         wanted["spec"].pop("traffic", None)
         entries = old.strings["spec"].get("traffic") if isinstance(old.strings["spec"], dict) else None
         block = []
