@@ -141,7 +141,6 @@ CODES: dict[str, str] = {
     "drifted": "The traffic block was changed by hand; no step can be computed from it.",
     "not-mergeable": "GitHub refuses to merge the pull request.",
     "rollback-open": "A rollback of this rollout is proposed already; nothing else moves.",
-    "already-again": "The candidate is the stable revision already.",
     "held": "The rollout is on hold.",
     # the command line
     "no-command": "The text holds no command of the bot.",
@@ -156,7 +155,5 @@ CODES: dict[str, str] = {
     "proposed": "A pull request was opened.",
     "remembered": "The wish is stored and carried out when the rules pass.",
     "shown": "An answer to a question.",
-    "finished": "The rollout is done.",
-    "github-unavailable": "GitHub did not answer; the bot tries again.",
     "internal": "An error of the bot itself.",
 }
