@@ -73,7 +73,8 @@ def diff_block(diff: str) -> str:
 def problem_text(problem: Problem, *, with_code: bool) -> str:
     """Give one problem: code, what, where with a caret, remedy."""
     parts = [f"`{problem.code}`: {problem.message}" if with_code else problem.message]
-    if problem.place is not None and str(problem.place):
+    # Where the line itself is shown with a caret, its place in the comment says nothing more.
+    if problem.place is not None and str(problem.place) and (problem.place.path or problem.source is None):
         parts[0] += f" ({code(str(problem.place))})"
     if problem.source is not None:
         parts.append(
@@ -124,7 +125,9 @@ def reply(to: str, author: str, outcomes: Sequence[Outcome]) -> str:
         verbs=tuple(o.verb for o in outcomes if o.verb),
         hold=next((o.hold for o in outcomes if o.hold is not None), None),
     )
-    return _fit(f"@{author} {joined}", answer.marker())
+    # A table or a block begins on a line of its own, or it is none.
+    gap = "\n\n" if joined.startswith(("|", "`" * 3, "- ", "#", "<")) else " "
+    return _fit(f"@{author}{gap}{joined}", answer.marker())
 
 
 def notice(name: str, text: str, record: Record | None = None) -> str:

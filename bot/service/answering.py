@@ -117,7 +117,7 @@ def _rows(
         return rows
     gate = gate_of(case.desk, step.proposal, rules)
     now = case.desk.now()
-    gone = report.minutes(max(0, (now - gate.since).total_seconds() // 60 * 60))
+    gone = f"{max(0, int((now - gate.since).total_seconds() // 60))} min"
     bake = report.minutes(rules.bake_at(weight).total_seconds())
     verdict = "pass" if now >= gate.bake_ends else "wait"
     rows.append(

@@ -15,7 +15,7 @@ from bot.core.markers import Answer, Hold, Proposal
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined
 from bot.core.rollout import Gate, Phase, judge, moved, step_record
-from bot.core.text import code
+from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing
 from bot.service.proposing import GATE, PLAN, Ours
@@ -372,7 +372,7 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
     record = standing.rollout.record
     text = (
         "The traffic block on the base branch was changed by hand: no step can be computed from it.\n\n"
-        f"{report.split_table(None, standing.split)}\n\n"
+        f"{code_block(report.bars(standing.split))}\n\n"
         "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
     )
     title = f"Drifted from {record.weight} %" if record else "Drifted"
@@ -452,5 +452,5 @@ def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
         text = (
             f"**Rolled back**: {code(record.stable)} has all traffic of {code(standing.service.name)} again."
         )
-    text += f"\n\n{report.split_table(None, standing.split)}"
+    text += f"\n\n{code_block(report.bars(standing.split))}"
     desk.repo.reply(record.pull, report.notice(name, text, record))
