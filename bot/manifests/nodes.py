@@ -129,14 +129,15 @@ def compose(text: str) -> Any:
         YAMLError: Not valid YAML.
     """
     try:
-        return _yaml("rt").compose(text)
+        return _yaml().compose(text)
     except YAMLError:
-        return _yaml("rt").compose(_without_tabs(text))
+        return _yaml().compose(_without_tabs(text))
 
 
-def _yaml(kind: str) -> YAML:
+def _yaml() -> YAML:
     # One instance for every document: it is not safe for threads, and "%YAML" sticks to it.
-    yaml = YAML(typ=kind, pure=True)
+    # "safe" gives the events and offsets of "rt" without collecting comments, a third faster.
+    yaml = YAML(typ="safe", pure=True)
     yaml.max_depth = DEEPEST
     return yaml
 
@@ -217,8 +218,7 @@ class _Builder:
 def _build(source: Source, chunk: Chunk, text: str, original: str | None = None) -> Node | None:
     builder = _Builder(source, chunk.start, original)
     documents = 0
-    # "safe" and "rt" give the same events; "rt" also collects comments, which takes a third longer.
-    for event in _yaml("safe").parse(text):
+    for event in _yaml().parse(text):
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:

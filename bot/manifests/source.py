@@ -168,7 +168,8 @@ def cut(source: Source) -> tuple[Chunk, ...]:
         else:
             bounds.append(source.line_end(line))
             directives, bare = None, True
-    edges = [0, *(bound for bound in bounds if 0 < bound < len(source.text)), len(source.text)]
+    inner = sorted({bound for bound in bounds if 0 < bound < len(source.text)})
+    edges = [0, *inner, len(source.text)]
     return tuple(Chunk(number, start, end) for number, (start, end) in enumerate(itertools.pairwise(edges)))
 
 

@@ -58,7 +58,8 @@ def edits(manifest: Manifest) -> Iterator[Edit]:
 @pytest.mark.parametrize("operator", RIGHT)
 def test_all_right(operator: str) -> None:
     counts: Counter[str] = Counter()
-    for shape in BASES:
+    # 30,000 characters take their time to scan.
+    for shape in BASES[:2] if operator == "very long comment" else BASES:
         text, original = base(shape)
         mutated = RIGHT[operator](text, (original.namespace, original.name))
         if mutated is None or (mutated == text and operator != "nothing"):
