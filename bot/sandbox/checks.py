@@ -114,6 +114,9 @@ class Checks(Talk):
         return run
 
     def _update(self, run: CheckRun, fields: dict[str, Any]) -> None:
+        for name in ("name", "status", "conclusion", "external_id", "details_url"):
+            if not isinstance(fields.get(name, ""), str | None):
+                raise invalid("CheckRun", name)
         status, conclusion = fields.get("status", run.status), fields.get("conclusion", run.conclusion)
         if status not in STATUSES:
             raise invalid("CheckRun", "status", "invalid", f"`{status}` is not a status")
@@ -127,8 +130,8 @@ class Checks(Talk):
         run.status, run.output = status, output
         run.conclusion = conclusion if status == "completed" else None
         run.completed_at = (run.completed_at or self.now()) if status == "completed" else None
-        run.name = fields.get("name", run.name)
-        run.external_id = fields.get("external_id", run.external_id)
+        run.name = fields.get("name") or run.name
+        run.external_id = fields.get("external_id", run.external_id) or ""
         run.details_url = fields.get("details_url", run.details_url)
         run.actions = fields.get("actions", run.actions)
 
@@ -208,12 +211,16 @@ def _output(there: dict[str, Any], given: Any) -> dict[str, Any]:
         return there
     if not isinstance(given, dict) or not isinstance(given.get("summary", there.get("summary")), str):
         raise invalid("CheckRun", "output")
-    for field in ("summary", "text"):
+    for field in ("title", "summary", "text"):
         value = given.get(field)
-        if isinstance(value, str) and len(value) > LONGEST_OUTPUT:
+        if not isinstance(value, str | None):
+            raise invalid("CheckRun", field)
+        if value is not None and len(value) > LONGEST_OUTPUT:
             sentence = f"Only {LONGEST_OUTPUT} characters are allowed; {len(value)} were supplied."
             raise invalid("CheckRun", field, "custom", sentence)
     added = given.get("annotations") or []
+    if not isinstance(added, list) or not all(isinstance(remark, dict) for remark in added):
+        raise invalid("CheckRun", "annotations")
     if len(added) > MOST_ANNOTATIONS:
         raise invalid("CheckRun", "annotations", "custom", f"Only {MOST_ANNOTATIONS} annotations are allowed")
     return {**there, **given, "annotations": [*(there.get("annotations") or []), *added]}

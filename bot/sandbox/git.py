@@ -173,10 +173,12 @@ class Git:
 
     def is_branch_name(self, name: str) -> bool:
         """Tell whether git takes ``name`` as a branch."""
-        return self.answer("check-ref-format", f"refs/heads/{name}", ok=(0, 1))[0] == 0
+        return "\0" not in name and self.answer("check-ref-format", f"refs/heads/{name}", ok=(0, 1))[0] == 0
 
     def resolve(self, revision: str) -> str | None:
         """Give the commit that a sha (also a short one), branch or tag names."""
+        if "\0" in revision:
+            return None
         names = [
             f"refs/heads/{revision}",
             f"refs/tags/{revision}",
@@ -232,6 +234,8 @@ class Git:
     def entry(self, commit: str, path: str) -> TreeEntry | None:
         """Find a path in a commit; the empty path is the root."""
         path = path.strip("/")
+        if "\0" in path:
+            return None
         if not path:
             return TreeEntry("040000", "tree", self.commit(commit).tree, None, "")
         found = self._entries("ls-tree", "-z", "-l", "--full-tree", commit, "--", path)

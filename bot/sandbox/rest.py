@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -155,8 +156,8 @@ class Call:
 
     def page(self, items: Sequence[T], show: Callable[[T], Any], key: str | None = None) -> Reply:
         """Give one page of ``items`` with its ``Link`` header, under ``key`` with the count if given."""
-        size = min(self._whole("per_page", 30) or 30, MOST_PER_PAGE)
-        number = max(self._whole("page", 1), 1)
+        size = min(self.whole("per_page", 30) or 30, MOST_PER_PAGE)
+        number = max(self.whole("page", 1), 1)
         last = max(1, -(-len(items) // size))
         shown = [show(item) for item in items[(number - 1) * size : number * size]]
         links = []
@@ -170,7 +171,19 @@ class Call:
         body: Any = shown if key is None else {"total_count": len(items), key: shown}
         return Reply(body, headers=headers)
 
-    def _whole(self, name: str, default: int) -> int:
+    def time(self, name: str) -> datetime | None:
+        """Give a time of the query, in UTC unless it says otherwise. Raises ``ApiError`` 422."""
+        value = self.query.get(name)
+        if not value:
+            return None
+        try:
+            when = datetime.fromisoformat(value)
+        except ValueError:
+            raise ApiError(422, f"Invalid {name}") from None
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+    def whole(self, name: str, default: int) -> int:
+        """Give a whole number of the query, ``default`` when it is none."""
         value = self.query.get(name, "")
         return int(value) if value.isascii() and value.isdigit() else default
 
@@ -205,9 +218,12 @@ def parse_body(raw: bytes) -> Any:
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw)
+        body = json.loads(raw)
+        if b"\\u" in raw:
+            json.dumps(body, ensure_ascii=False).encode()  # half of a surrogate pair is no text
     except (ValueError, RecursionError):
         raise ApiError(400, "Problems parsing JSON") from None
+    return body
 
 
 def parse_query(raw: bytes) -> dict[str, str]:

@@ -54,10 +54,17 @@ def get_installation(call: Call) -> Reply:
 def create_token(call: Call) -> Reply:
     """Create an installation token, narrowed to repositories and permissions."""
     installation = call.world.installation(call.path["id"], call.app)
-    body = call.body
-    grant = call.world.issue_token(
-        installation, body.get("repositories"), body.get("repository_ids"), body.get("permissions")
+    names, ids, permissions = (
+        call.body.get(name) for name in ("repositories", "repository_ids", "permissions")
     )
+    for values, kind in ((names, str), (ids, int)):
+        if values is not None and not (isinstance(values, list) and all(isinstance(v, kind) for v in values)):
+            raise ApiError(422, "Invalid request.")
+    if permissions is not None and not isinstance(permissions, dict):
+        raise ApiError(422, "Invalid request.")
+    if not all(isinstance(level, str) for level in (permissions or {}).values()):
+        raise ApiError(422, "Invalid request.")
+    grant = call.world.issue_token(installation, names, ids, permissions)
     shown: dict[str, Any] = {
         "token": grant.token,
         "expires_at": shapes.stamp(grant.expires_at),
@@ -127,8 +134,8 @@ def _delivery(sent: Sent) -> dict[str, Any]:
 @table.add("GET", "/app/hook/deliveries")
 def list_deliveries(call: Call) -> Reply:
     """List deliveries, newest first; the cursor is the id below which the page begins."""
-    size = min(int(call.query.get("per_page", "30")), 100)
-    before = int(call.query.get("cursor") or 2**60)
+    size = min(call.whole("per_page", 30) or 30, 100)
+    before = call.whole("cursor", 2**60)
     found = [sent for sent in _own(call) if sent.id < before]
     headers = {}
     if len(found) > size:

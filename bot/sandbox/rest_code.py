@@ -6,7 +6,6 @@ import base64
 import binascii
 import posixpath
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.ports import Role
@@ -327,23 +326,16 @@ def create_commit(call: Call) -> Reply:
 # history --------------------------------------------------------------------------------------------------------
 
 
-def _time(value: str) -> datetime:
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        raise ApiError(422, "Invalid time") from None
-
-
 @table.add("GET", "R/commits")
 def list_commits(call: Call) -> Reply:
     """List the history of a branch or sha, optionally of one path and from a time on."""
     repository = call.repository("contents")
     ref, path = call.query.get("sha") or repository.default_branch, call.query.get("path") or None
     found = call.world.log(call.name, ref, path=path, limit=1000)
-    if since := call.query.get("since"):
-        found = [commit for commit in found if commit.committed_at >= _time(since)]
-    if until := call.query.get("until"):
-        found = [commit for commit in found if commit.committed_at <= _time(until)]
+    if since := call.time("since"):
+        found = [commit for commit in found if commit.committed_at >= since]
+    if until := call.time("until"):
+        found = [commit for commit in found if commit.committed_at <= until]
     return call.page(found, lambda commit: shapes.commit_shape(call.world, repository, commit, call.urls))
 
 

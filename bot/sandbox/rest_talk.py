@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bot.ports import Role
 from bot.sandbox import shapes
-from bot.sandbox.errors import ApiError, invalid
+from bot.sandbox.errors import invalid
 from bot.sandbox.model import Label, Pull
 from bot.sandbox.rest import Call, Reply, Table
 
@@ -75,12 +74,8 @@ def lock_issue(call: Call) -> Reply:
 
 
 def _since(call: Call, comments: list[Comment]) -> list[Comment]:
-    if since := call.query.get("since"):
-        try:
-            when = datetime.fromisoformat(since)
-        except ValueError:
-            raise ApiError(422, "Invalid time") from None
-        return [comment for comment in comments if comment.updated_at >= when]
+    if since := call.time("since"):
+        return [comment for comment in comments if comment.updated_at >= since]
     return comments
 
 

@@ -220,3 +220,18 @@ class TestPeople:
         shown = "read" if role == "none" else role  # everybody may read what is public
         assert (told["permission"], told["role_name"]) == (permission, shown)
         assert (told["user"]["login"], told["user"]["id"]) == ("eve", peer.world.account("eve").id)
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        {"repositories": 5},
+        {"repositories": [5]},
+        {"repository_ids": "x"},
+        {"permissions": ["contents"]},
+        {"permissions": {"contents": {}}},
+    ],
+)
+def test_narrowing_that_is_no_narrowing(peer: Peer, narrowed: dict[str, Any]) -> None:
+    path = f"/app/installations/{peer.installation}/access_tokens"
+    assert peer.ask("POST", path, peer.jwt(), json=narrowed).status_code == 422
