@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bot.core.markers import Answer, Proposal
-from bot.core.text import cell, code, code_block, pointed
+from bot.core.text import LONGEST_SHOWN, cell, code, code_block, pointed, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,7 +204,12 @@ def commit_message(record: Record, before: int, reason: str) -> str:
         subject = f"Start {record.candidate} at {record.weight} %"
     else:
         subject = f"Shift {record.candidate} from {before} % to {record.weight} %"
-    return f"{subject}\n\n{reason}\n\n{record.trailers()}\n"
+    return f"{subject}\n\n{one_line(reason)}\n\n{record.trailers()}\n"
+
+
+def one_line(text: str) -> str:
+    """Give foreign text as one line of a commit message: no line of it can pass for a trailer of ours."""
+    return printable(" ".join(text.split()), longest=LONGEST_SHOWN)
 
 
 def step_title(service: str, before: int, weight: int) -> str:

@@ -57,7 +57,7 @@ def problems_of(
 def _findings(split: Split, service: str, template_name: str | None) -> Iterator[tuple[str, str]]:
     if not is_label(service):
         yield f"The service's name {code(service)} is not a DNS-1035 label.", ""
-    if template_name is not None:
+    if template_name:  # the server reads an empty name as none
         yield from _of_template_name(template_name, service)
     if split.total != 100:  # noqa: PLR2004 - percents
         yield f"Percents sum to {split.total}, want 100.", "Correct the percents in the block."

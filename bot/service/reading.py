@@ -73,7 +73,7 @@ class Held:
     def version(self) -> Version:
         """The manifest as the core wants it."""
         m = self.manifest
-        return Version(defaulted(m.targets), m.template, m.template_name)
+        return Version(defaulted(m.targets), m.template, m.template_name or None)
 
     @property
     def place(self) -> Place:
