@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urlsplit
 
 import uvicorn
 
@@ -107,7 +108,15 @@ def build(
 def _github(settings: Settings, clock: Clock) -> Forge:
     from bot.adapters.github import GitHubForge  # noqa: PLC0415 - half a second that a test need not wait
 
-    return GitHubForge(settings.app_id, settings.private_key, base_url=settings.github_api_url, clock=clock)
+    return GitHubForge(
+        settings.app_id,
+        settings.private_key,
+        base_url=settings.github_api_url,
+        clock=clock,
+        # github.com signs what an App commits, so an address written into a commit by hand is not enough
+        # there to pass for the bot; an Enterprise Server may not sign.
+        signed_commits_only=urlsplit(settings.github_api_url).hostname == "api.github.com",
+    )
 
 
 def _bot(forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings) -> Look:
