@@ -25,7 +25,7 @@ from ruamel.yaml.reader import ReaderError
 
 from bot.core.text import code
 from bot.manifests.scalars import plain_value
-from bot.manifests.source import refuse_old_breaks
+from bot.manifests.source import refuse_different
 
 if TYPE_CHECKING:
     from bot.core.problems import Declined
@@ -108,7 +108,7 @@ def parse(source: Source, chunk: Chunk) -> Node | None:
     Raises:
         Declined: ``yaml-invalid``, ``template-language``.
     """
-    refuse_old_breaks(source, chunk)
+    refuse_different(source, chunk)
     text = source.text[chunk.start : chunk.end]
     try:
         return _build(source, chunk, text)

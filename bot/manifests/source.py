@@ -22,8 +22,9 @@ LONGEST_SOURCE = 160  # characters of a line that a problem shows
 BOM = "\ufeff"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _BOUNDARY = re.compile(r"(---|\.\.\.)(?=[ \t\r\n]|\Z)")
-# Only YAML 1.1 (libyaml, and with it Kubernetes) ends a line at these.
-_OLD_BREAK = re.compile("[\x85\u2028\u2029]")
+# Only YAML 1.1 (libyaml, and with it Kubernetes) ends a line at the first three, and skips a
+# byte-order mark at the start of any line.
+_DIFFERENT = re.compile("[\x85\u2028\u2029\ufeff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,17 +174,17 @@ def cut(source: Source) -> tuple[Chunk, ...]:
     return tuple(Chunk(number, start, end) for number, (start, end) in enumerate(itertools.pairwise(edges)))
 
 
-def refuse_old_breaks(source: Source, chunk: Chunk) -> None:
-    """Refuse characters that end a line in YAML 1.1 only: two readers would see two structures.
+def refuse_different(source: Source, chunk: Chunk) -> None:
+    """Refuse characters that are layout in YAML 1.1 only: two readers would see two structures.
 
     Raises:
         Declined: ``yaml-invalid``.
     """
-    found = _OLD_BREAK.search(source.text, chunk.start, chunk.end)
+    found = _DIFFERENT.search(source.text, chunk.start, chunk.end)
     if found:
         raise source.declined(
             "yaml-invalid",
-            f"The character U+{ord(found[0]):04X} ends a line in YAML 1.1, and does not in YAML 1.2.",
+            f"The character U+{ord(found[0]):04X} is layout in YAML 1.1, and text in YAML 1.2.",
             found.start(),
             remedy="Remove it, or write it as an escape in double quotes.",
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from bot.core.traffic import Target
 
@@ -119,9 +120,11 @@ class Seen:
         if reader == "1.1":
             data = yaml.load(text, Loader=yaml.CSafeLoader)
         else:
-            # ruamel's scanner knows no tabs between tokens.
-            text = re.sub(r"(?<=[^\t\r\n])\t", " ", text)
-            data = YAML(typ="safe", pure=True).load(text)
+            try:
+                data = YAML(typ="safe", pure=True).load(text)
+            except YAMLError:
+                # ruamel's scanner knows no tabs between tokens.
+                data = YAML(typ="safe", pure=True).load(re.sub(r"(?<=[^\t\r\n])\t", " ", text))
         return data["spec"].get("traffic") or []
 
 

@@ -97,6 +97,9 @@ def seen(code: str, place: Place | None) -> tuple[str, int | None, int | None]:
         pytest.param("  - tag: \u202ea\n", ("hidden-character-in-block", 11, 10), id="direction override"),
         pytest.param("  - tag: a\u00a0\n", ("hidden-character-in-block", 11, 11), id="no-break space"),
         pytest.param("  - percent: 9 # \u2028\n", ("yaml-invalid", 11, 18), id="line separator of YAML 1.1"),
+        pytest.param(
+            "  - percent: 9\n\ufeff    tag: a\n", ("yaml-invalid", 12, 1), id="byte-order mark inside"
+        ),
         pytest.param("  - percent: 9 # \x85\n", ("yaml-invalid", 11, 18), id="NEL"),
         pytest.param("  - percent: 9 # \x07\n", ("yaml-invalid", 11, 18), id="control character"),
         pytest.param("  - percent: 9\x0c\n", ("yaml-invalid", 11, 15), id="form feed"),
