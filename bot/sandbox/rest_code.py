@@ -46,7 +46,7 @@ def get_contents(call: Call) -> Reply:
         entry = _followed(repository, sha, entry)
     if entry.kind == "commit":
         shape = shapes.content_shape(repository, entry, ref, call.urls)
-        return Reply(shape | {"submodule_git_url": None})
+        return Reply(shape | {"submodule_git_url": ""})
     content = repository.git.blob(entry.sha)
     if "raw" in call.accept and entry.mode != "120000":
         return Reply(raw=content, media="application/vnd.github.raw+json; charset=utf-8")

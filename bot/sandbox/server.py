@@ -44,17 +44,22 @@ TABLES = (rest_apps.table, rest_pulls.table, rest_talk.table, rest_code.table)
 _OPEN: dict[Any, asyncio.Transport] = {}
 
 
+def _ends(transport: asyncio.Transport) -> tuple[Any, Any]:
+    """Give both addresses of a connection."""
+    return tuple(transport.get_extra_info("peername")), tuple(transport.get_extra_info("sockname"))
+
+
 class Protocol(H11Protocol):
-    """HTTP/1.1 whose open connections are known by the peer's address, so that one can be cut."""
+    """HTTP/1.1 whose open connections are known by their addresses, so that one can be cut."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Remember the connection."""
         super().connection_made(transport)
-        _OPEN[transport.get_extra_info("peername")] = transport
+        _OPEN[_ends(transport)] = transport
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
-        _OPEN.pop(self.transport.get_extra_info("peername"), None)
+        _OPEN.pop(_ends(self.transport), None)
         super().connection_lost(exc)
 
 
@@ -67,7 +72,7 @@ class _Silence(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - nothing is sent
         if self.cut:
-            transport = _OPEN.get(tuple(scope["client"] or ()))
+            transport = _OPEN.get((tuple(scope["client"] or ()), tuple(scope["server"] or ())))
             if transport is not None:
                 transport.abort()
         while (await receive())["type"] != "http.disconnect":
@@ -241,6 +246,7 @@ class SandboxServer:
             log_level="critical",
             access_log=False,
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=75,  # as GitHub: an idle client must not find its connection closed
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(

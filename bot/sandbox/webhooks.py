@@ -204,7 +204,9 @@ class Hooks:
             self._thread.join(PATIENCE + 1)
 
     def _work(self) -> None:
-        with httpx.Client(trust_env=False, timeout=PATIENCE) as client:
+        # A connection for each delivery: a kept one may be closed by a receiver that was idle.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(trust_env=False, timeout=PATIENCE, limits=limits) as client:
             while True:
                 with self._changed:
                     self._busy = False
