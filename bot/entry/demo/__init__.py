@@ -1,0 +1,11 @@
+"""``canary demo``: a whole rollout, played on real git repositories on this machine.
+
+shop.py    the repository that everything happens in: files and people
+story.py   who says and merges what, and what is expected then
+stage.py   carries it out over the sandbox, and compares
+paper.py   how it looks
+audit.py   what the bot's commits changed, counted twice
+play.py    the command: begin, play, count, serve
+"""
+
+from bot.entry.demo.play import run as run

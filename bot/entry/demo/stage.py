@@ -1,0 +1,234 @@
+"""The stage of the demo: people act in the sandbox, the bot answers over HTTP, and everything is compared.
+
+Whatever the bot did since the last act is found on the pull requests themselves and printed, so
+nothing can happen here unseen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from bot.core.markers import Answer, strip
+from bot.entry.demo.news import Watcher
+from bot.entry.demo.shop import REPO, propose
+from bot.manifests.knative import find_services
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.entry.demo.news import News
+    from bot.entry.demo.paper import Paper
+    from bot.entry.rehearsal import Rehearsal
+    from bot.manifests.knative import Manifest
+    from bot.sandbox.model import Comment, Pull
+
+BOT_NAME = "canary-bot"
+TABLE = "|---|"
+
+
+class Lost(Exception):  # noqa: N818 - the end of a chapter
+    """The story cannot go on from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The bot's one reply to a comment."""
+
+    text: str
+    answer: Answer
+    reactions: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Stage:
+    """The repository, what was seen of it, and what was not as expected."""
+
+    run: Rehearsal
+    paper: Paper
+    met: int = 0
+    missed: list[str] = field(default_factory=list)
+    watcher: Watcher = field(init=False)
+    _had_table: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin to watch."""
+        self.watcher = Watcher(self.run.world, REPO, self.run.app.bot)
+
+    # expectations -------------------------------------------------------------------------------
+
+    def expect(self, what: str, got: object, wanted: object) -> None:
+        """Compare; a difference is printed and remembered."""
+        if got == wanted:
+            self.met += 1
+            return
+        self.fail(f"{what}: got {got!r}, want {wanted!r}")
+
+    def fail(self, what: str) -> None:
+        """Print what is not as expected, and remember it."""
+        self.missed.append(what)
+        self.paper.missed(what)
+
+    def expect_split(self, what: str, ref: str, path: str, service: str, wanted: dict[str, int]) -> None:
+        """Compare a service's shares at a branch; revisions at 0 % are left out."""
+        self.expect(what, self.split(ref, path, service), wanted)
+
+    def expect_check(self, number: int, check: str, conclusion: str | None, title: str = "") -> None:
+        """Compare a check on a pull request's head: its conclusion, and a part of its title."""
+        got = self.watcher.checks.get((number, check), ("absent", ""))
+        self.expect(
+            f"check {check} on #{number}", (got[0], title if title in got[1] else got[1]), (conclusion, title)
+        )
+
+    # people -------------------------------------------------------------------------------------
+
+    def opens(self, who: str, branch: str, path: str, content: bytes, title: str) -> int:
+        """Open a pull request that changes one file."""
+        number = propose(self.run, branch, path, content, title, by=who)
+        self.paper.line()
+        self.paper.act(who, f"opens #{number}", title, note=f"{branch} → main")
+        self._settle()
+        return number
+
+    def says(self, who: str, number: int, text: str) -> Reply:
+        """Comment, print the comment and all that follows, and give the reply.
+
+        Raises:
+            Lost: There is not exactly one reply.
+        """
+        comment = self.run.world.comment(REPO, number, text, by=who)
+        self.run.settle()
+        reactions = tuple(reaction.content for reaction in comment.reactions)
+        self.paper.said(who, number, text, reactions)
+        self._tell_news()
+        replies = list(self._replies(comment))
+        self.expect(f"replies to {text!r}", len(replies), 1)
+        if len(replies) != 1:
+            raise Lost(f"#{number}: {len(replies)} replies to {text!r}")
+        return Reply(strip(replies[0][0].body), replies[0][1], reactions)
+
+    def expect_reply(self, reply: Reply, decision: str, code: str, reaction: str) -> None:
+        """Compare a reply's outcome and the reactions to its comment."""
+        self.expect("outcome", (reply.answer.decision, reply.answer.code), (decision, code))
+        self.expect("reactions", reply.reactions, ("eyes", reaction))
+
+    def merges(self, who: str, number: int) -> None:
+        """Merge as a person."""
+        self.run.world.merge(REPO, number, by=who)
+        self.run.settle()
+        self.paper.line()
+        self.paper.act(who, f"merges #{number}", self.pull(number).title)
+        self._share_after(self.pull(number))
+        self._tell_news()
+
+    def later(self, minutes: int) -> None:
+        """Let time pass."""
+        self.paper.moment(f"{minutes} minutes later")
+        self.run.clock.advance(timedelta(minutes=minutes))
+        self._settle()
+
+    # what is there ------------------------------------------------------------------------------
+
+    def pull(self, number: int) -> Pull:
+        """Give a pull request."""
+        return self.run.world.pull(REPO, number)
+
+    def mine(self) -> Pull:
+        """Give the one open pull request of the bot.
+
+        Raises:
+            Lost: There is none, or more than one.
+        """
+        found = self.open_of_bot()
+        self.expect("open pull requests of the bot", len(found), 1)
+        if len(found) != 1:
+            raise Lost(f"open pull requests of the bot: {[pull.title for pull in found]}")
+        return found[0]
+
+    def open_of_bot(self) -> list[Pull]:
+        """Give the open pull requests of the bot."""
+        return [p for p in self.run.world.pulls(REPO, state="open") if p.author is self.run.app.bot]
+
+    def read(self, ref: str, path: str) -> bytes:
+        """Give a file."""
+        return self.run.world.read(REPO, ref, path)
+
+    def manifest(self, ref: str, path: str, service: str) -> Manifest:
+        """Give a service as a file describes it.
+
+        Raises:
+            Lost: It is not there, or cannot be read.
+        """
+        for manifest in find_services(self.read(ref, path), path, name=service).manifests:
+            return manifest
+        raise Lost(f"{service} is not in {path} at {ref}")
+
+    def split(self, ref: str, path: str, service: str) -> dict[str, int]:
+        """Give the shares by revision; targets at 0 % are left out."""
+        targets = self.manifest(ref, path, service).targets
+        return {t.shown: t.effective_percent for t in targets if t.effective_percent}
+
+    def notices(self, number: int, kind: str) -> list[str]:
+        """Give the bot's comments on a pull request that answer nobody, by the beginning of their name."""
+        return [comment.body for comment, answer in self._said(number) if answer.to.startswith(kind)]
+
+    def _said(self, number: int) -> Iterator[tuple[Comment, Answer]]:
+        for comment in self.pull(number).comments:
+            answer = Answer.read(comment.body) if comment.author is self.run.app.bot else None
+            if answer is not None:
+                yield comment, answer
+
+    def _replies(self, to: Comment) -> Iterator[tuple[Comment, Answer]]:
+        for pull in self.run.world.pulls(REPO):
+            yield from (found for found in self._said(pull.number) if found[1].to == f"comment/{to.id}")
+
+    # what the bot did ---------------------------------------------------------------------------
+
+    def _settle(self) -> None:
+        self.run.settle()
+        self._tell_news()
+
+    def _tell_news(self) -> None:
+        for news in self.watcher.look():
+            self._tell(news)
+
+    def _tell(self, news: News) -> None:
+        number = news.pull.number
+        match news.kind:
+            case "commit":
+                self.paper.act(BOT_NAME, f"commits to #{number}:", news.text, note=news.sha[:7])
+            case "check":
+                self.paper.check(news.check, news.conclusion, news.text, on=number)
+            case "reply" | "edited" | "notice":
+                if news.kind != "reply":
+                    did = "edits its reply on" if news.kind == "edited" else "comments on"
+                    self.paper.act(BOT_NAME, f"{did} #{number}:")
+                self.paper.markdown(news.text, brief=self._had_table)
+                self._had_table = self._had_table or TABLE in news.text
+            case "merged":
+                self.paper.act(BOT_NAME, f"merges #{number}", news.pull.title)
+                self._share_after(news.pull)
+            case "closed":
+                self.paper.act(BOT_NAME, f"closes #{number}", news.pull.title)
+            case "opened":
+                self._tell_opened(news.pull)
+
+    def _tell_opened(self, pull: Pull) -> None:
+        self.paper.act(
+            BOT_NAME, f"opens #{pull.number}", pull.title, note=f"{pull.head_ref} → {pull.base_ref}"
+        )
+        git = self.run.world.repository(REPO).git
+        patch = git.run("diff", "-U1", "--no-color", "--no-ext-diff", f"{pull.base_sha}...{pull.head_sha}")
+        _, _, body = patch.decode("utf-8", "replace").partition("\n@@")
+        self.paper.diff(line.rstrip("\r") for line in f"@@{body}".rstrip("\n").split("\n"))
+        for (number, check), (conclusion, title) in self.watcher.checks.items():
+            if number == pull.number:
+                self.paper.check(check, conclusion, title)
+
+    def _share_after(self, pull: Pull) -> None:
+        """Show the split on the base branch of each service that a merged pull request touched."""
+        for file in self.run.world.diff(REPO, pull.number):
+            for manifest in find_services(self.read(pull.base_ref, file.path), file.path).manifests:
+                shares = [(t.shown, t.effective_percent) for t in manifest.targets]
+                self.paper.share(f"{manifest.name} on {pull.base_ref}", shares)

@@ -1,0 +1,65 @@
+"""What the demo and the sandbox share around the bot: quiet logs, and a page that stays open."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bot.entry import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.entry.rehearsal import Rehearsal
+
+
+@contextmanager
+def quiet_logs() -> Iterator[None]:
+    """Send the bot's warnings and errors to standard error, and nothing anywhere else, inside the block."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    was_configured, before = structlog.is_configured(), structlog.get_config()
+    logs.configure("WARNING")
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        if was_configured:
+            structlog.configure(**before)
+        else:
+            structlog.reset_defaults()
+
+
+def serve_on(run: Rehearsal, repo: str, number: int | None, welcome: str) -> None:
+    """Leave the page open until Ctrl-C or SIGTERM.
+
+    Args:
+        run: The sandbox with the bot.
+        repo: The repository whose page is named.
+        number: The pull request to begin on; the list of them without it.
+        welcome: What there is to do; printed above the address.
+    """
+    stop = threading.Event()
+    place = "pulls" if number is None else f"pull/{number}"
+    roles = run.world.repository(repo).roles
+    people = ", ".join(f"{login} ({role.name.lower()})" for login, role in roles.items())
+    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        sys.stdout.write(
+            f"{welcome}\n\n  {run.server.base_url}/{repo}/{place}\n\n"
+            f"You can be {people}: choose in the page's head, and let time pass there.\n"
+            "Nothing leaves this machine. Ctrl-C stops.\n"
+        )
+        sys.stdout.flush()
+        stop.wait()
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    sys.stdout.write("\nStopped.\n")
