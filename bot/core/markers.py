@@ -88,6 +88,10 @@ class Proposal:
         """Give the text that stands in the pull request's body."""
         return _write("pull", asdict(self))
 
+    def put(self, body: str) -> str:
+        """Give a body with this value in the place of the one that it holds, however that was written."""
+        return _MARKER.sub(lambda found: self.marker() if found[1] == "pull" else found[0], body)
+
     def saw(self, comment: str) -> Self:
         """Remember that a command was worked into this value."""
         return self if comment in self.seen else replace(self, seen=(*self.seen[-19:], comment))

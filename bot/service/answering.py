@@ -129,7 +129,8 @@ def _rows(
         (
             "hold",
             "wait" if active else "pass",
-            hold_words(hold) if active and hold else "none",
+            # A bar would end the cell, and with it the code span around a person's words.
+            hold_words(hold).replace("|", "\\u{7c}") if active and hold else "none",
             "none",
             "/hold",
         )

@@ -133,7 +133,9 @@ class Bot:
             service = Service.parse(proposal.base, proposal.service)
             again = converge(desk, service).again if service is not None else None
             self._again(subject, service, again)
-            if pull.state == "open" and proposal.kind != "step":
+            if pull.state == "open":
+                pull = desk.repo.pull(pull.number)  # the look may have rebuilt, merged or closed it
+            if pull.state == "open":
                 self._check(desk, pull)
             return None
         if pull.merged:

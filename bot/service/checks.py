@@ -59,7 +59,7 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     parts: list[str] = []
     for one in changed:
         record = records.get(one.service.key)
-        problems += _problems(one, record)
+        problems += _problems(one, record, ours=pull.ours)
         problems += _moves_by_itself(desk, one, record, ours=pull.ours)
         if one.target is not None:
             before = one.before.version.split if one.before is not None else None
@@ -128,7 +128,7 @@ def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | 
     return found
 
 
-def _problems(one: Touched, record: Record | None) -> list[Problem]:
+def _problems(one: Touched, record: Record | None, *, ours: bool) -> list[Problem]:
     if one.target is None:
         return []
     manifest, version = one.target.manifest, one.target.version
@@ -147,15 +147,19 @@ def _problems(one: Touched, record: Record | None) -> list[Problem]:
             )
         )
     if record is not None:
-        problems += _against_record(one, record, place)
+        problems += _against_record(one, record, place, ours=ours)
     return problems
 
 
-def _against_record(one: Touched, record: Record, place: Place) -> list[Problem]:
+def _against_record(one: Touched, record: Record, place: Place, *, ours: bool) -> list[Problem]:
     if one.target is None:
         return []
     manifest, version = one.target.manifest, one.target.version
-    again = f"Comment `/canary {record.weight}` again."
+    again = (
+        "Close this pull request, delete its branch and comment `/resume`: that builds the step again."
+        if ours
+        else f"Comment `/canary {record.weight}` again."
+    )
     stale = (
         manifest.template_name is not None
         and naming.is_generated(manifest.template_name, manifest.name)

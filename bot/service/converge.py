@@ -21,7 +21,6 @@ from bot.service import proposing
 from bot.service.proposing import GATE, PLAN, Ours
 
 if TYPE_CHECKING:
-    from bot.core.markers import Wish
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
@@ -156,26 +155,45 @@ def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
         # Merged, and the base branch does not show it yet: GitHub's replicas lag for a moment.
         return Progress(standing, again=desk.now() + SOON)
     if not step.proposal.closed and step.proposal.hold is None:
-        held = replace(step.proposal, hold=Hold(by="", cause="closed"))
-        proposing.rewrite(desk, step, held)
         text = (
             f"Closing this means **hold**: {code(standing.service.name)} stays at {standing.rollout.weight} %. "
             "`/resume` opens a new pull request for this step, `/rollback` turns back."
         )
-        desk.repo.reply(step.pull.number, report.notice("step-closed", text, standing.rollout.record))
+        # Said first: what is stored is not looked at again.
+        proposing.notify(desk, step.pull.number, "step-closed", text, standing.rollout.record)
+        step = proposing.rewrite(desk, step, replace(step.proposal, hold=Hold(by="", cause="closed")))
     return Progress(standing, step=step)
 
 
 # --- making a step ----------------------------------------------------------------------------
 
 
-def open_step(desk: Desk, standing: Standing, record: Record, rules: RuleSet, weight: int) -> Ours:
+def open_step(  # noqa: PLR0917 - one step, its facts
+    desk: Desk,
+    standing: Standing,
+    record: Record,
+    rules: RuleSet,
+    weight: int,
+    resumed: Proposal | None = None,
+) -> Ours:
     """Open the pull request of the next step, with its checks.
+
+    Args:
+        desk: The look's tools.
+        standing: The service on its base branch.
+        record: The rollout's last record.
+        rules: The rollout's rules.
+        weight: The step's.
+        resumed: The value of the closed pull request that the new one replaces, with the command that asked
+            for it.
 
     Raises:
         Declined: The manifest cannot be edited so.
     """
-    since, hold = _arrival(desk, standing, record, rules)
+    before = _merged_step(desk, record, standing.rollout.weight)
+    if before is not None:
+        _tell_wisher(desk, standing, record, before)
+    since, hold = _arrival(desk, standing, record, rules, before)
     back = next(iter(proposing.from_branch(desk, naming.step_branch(record.rollout, "rollback"))), None)
     if hold is None and back is not None and not back.pull.merged:
         # Somebody wanted to turn back and thought better of it: going on takes a word of a person.
@@ -191,6 +209,8 @@ def open_step(desk: Desk, standing: Standing, record: Record, rules: RuleSet, we
         since=since.isoformat(),
         hold=hold,
     )
+    if resumed is not None:
+        proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
     change = _change(standing, weight, rules)
     gate = gate_of(desk, proposal, rules)
     step = proposing.propose(
@@ -221,14 +241,21 @@ def _change(standing: Standing, weight: int, rules: RuleSet) -> Change:
     return proposing.step_change(standing, record, split, proposing.rules_line(rules, weight))
 
 
-def _arrival(desk: Desk, standing: Standing, record: Record, rules: RuleSet) -> tuple[datetime, Hold | None]:
+def _merged_step(desk: Desk, record: Record, weight: int) -> Ours | None:
+    """Find the bot's merged pull request that brought a rollout to ``weight``."""
+    found = proposing.from_branch(desk, naming.step_branch(record.rollout, weight))
+    return next((o for o in found if o.pull.merged and o.pull.merged_at is not None), None)
+
+
+def _arrival(
+    desk: Desk, standing: Standing, record: Record, rules: RuleSet, earlier: Ours | None
+) -> tuple[datetime, Hold | None]:
     """Tell since when the present weight holds, and whether a hold came along with it."""
     weight = standing.rollout.weight
-    for earlier in proposing.from_branch(desk, naming.step_branch(record.rollout, weight)):
-        if earlier.pull.merged and earlier.pull.merged_at is not None:
-            # Lists of pull requests do not say who merged.
-            whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
-            return earlier.pull.merged_at, _hold_after(whole, rules)
+    if earlier is not None and earlier.pull.merged_at is not None:
+        # Lists of pull requests do not say who merged.
+        whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
+        return earlier.pull.merged_at, _hold_after(whole, rules)
     try:
         pull = desk.repo.pull(record.pull)
     except Missing:
@@ -387,9 +414,10 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
     wish = step.proposal.wish
     if wish is not None and desk.repo.role_of(wish.by) < Role.WRITE:
         # The right may have been withdrawn since the wish; a wish is worth what its owner may do now.
-        step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))
         text = f"{code(wish.by)} may not promote any more; the wish is dropped."
-        desk.repo.reply(step.pull.number, report.notice("wish-dropped", text, standing.rollout.record))
+        name = f"wish-dropped-{wish.to}"
+        proposing.notify(desk, step.pull.number, name, text, standing.rollout.record)
+        step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))
         return Progress(standing, again=gate.until, step=step, gate=gate)
     who = (
         f"Canary-Promoted-By: {wish.by}\nCanary-Comment: {wish.to.rpartition('/')[2]}"
@@ -404,17 +432,21 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
         return Progress(standing, again=desk.now() + SOON, step=step, gate=gate, refusal="the branch moved")
     except Refused as refusal:
         return Progress(standing, again=desk.now() + LATER, step=step, gate=gate, refusal=str(refusal))
-    if wish is not None and wish.to != desk.answering:
-        _tell_wisher(desk, standing, step, wish)
     return Progress(standing, gate=gate, merged=(step.pull.number,))
 
 
-def _tell_wisher(desk: Desk, standing: Standing, step: Ours, wish: Wish) -> None:
-    """Edit the reply to a remembered promotion: its outcome has changed. Nobody is pinged again."""
-    record = standing.rollout.record
+def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> None:
+    """Edit the reply to a remembered promotion: its outcome has changed. Nobody is pinged again.
+
+    It is done on arrival, before anything follows, so that whoever merged and whatever was interrupted then,
+    the next look finds the reply as it was and edits it.
+    """
+    wish = step.proposal.wish
+    if wish is None or wish.to == desk.answering:
+        return
     for comment in desk.repo.comments(wish.pull):
         answer = Answer.read(comment.body) if comment.ours else None
-        if answer is not None and answer.to == wish.to and record is not None:
+        if answer is not None and answer.to == wish.to and answer.decision == "pending":
             rules = desk.rulebook.get(record.rules)
             weight = step.proposal.weight
             text = (
@@ -444,6 +476,9 @@ def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
     if any(a is not None and a.to == name for a in answers):
         return
     if standing.rollout.phase is Phase.DONE:
+        last = _merged_step(desk, record, standing.rollout.weight)
+        if last is not None:
+            _tell_wisher(desk, standing, record, last)
         text = (
             f"**Done**: {code(record.candidate)} has all traffic of {code(standing.service.name)} and is the stable "
             f"revision now. `/rollback` still turns back to {code(record.stable)}."

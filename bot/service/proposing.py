@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
-from bot.core.markers import Proposal
+from bot.core.markers import Answer, Proposal
 from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
@@ -83,6 +83,7 @@ def propose(desk: Desk, base_sha: str, change: Change, proposal: Proposal, *, ti
     branch = naming.step_branch(proposal.rollout, goal_of(proposal))
     earlier = from_branch(desk, branch)
     if earlier and earlier[0].pull.state == "open":
+        _label(desk, earlier[0].pull)
         return earlier[0]
     content = change.content()
     if content == change.held.file.content:
@@ -94,14 +95,28 @@ def propose(desk: Desk, base_sha: str, change: Change, proposal: Proposal, *, ti
             _point(desk, branch, sha)
         pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
     except Exists:
-        again = from_branch(desk, branch)
-        if again and again[0].pull.state == "open":
-            return again[0]
-        raise OutsideFailure(f"the pull request of {branch} is neither there nor can it be opened") from None
+        return _open_there(desk, branch, proposal, body)
     except Refused as refusal:
         raise refused(refusal) from None
-    desk.repo.add_labels(pull.number, [LABEL])
+    _label(desk, pull)
     return Ours(pull, proposal)
+
+
+def _label(desk: Desk, pull: Pull) -> None:
+    if LABEL not in pull.labels:
+        desk.repo.add_labels(pull.number, [LABEL])
+
+
+def _open_there(desk: Desk, branch: str, proposal: Proposal, body: str) -> Ours:
+    """Find the pull request that is open from a branch; a text that lost our value gets it back."""
+    pull = next((p for p in desk.repo.pulls_from(branch) if p.ours and p.state == "open"), None)
+    if pull is None:
+        raise OutsideFailure(f"the pull request of {branch} is neither there nor can it be opened")
+    value = Proposal.read(pull.body)
+    if value is None:
+        desk.repo.edit_pull(pull.number, body=body)
+        return Ours(replace(pull, body=body), proposal)
+    return Ours(pull, value)
 
 
 def _persons_work(desk: Desk, earlier: tuple[Ours, ...]) -> bool:
@@ -146,17 +161,31 @@ def refused(refusal: Refused) -> Declined:
 
 def rewrite(desk: Desk, ours: Ours, proposal: Proposal, body: str | None = None) -> Ours:
     """Store another proposal value in the body of one of the bot's pull requests."""
-    text = body if body is not None else ours.pull.body.replace(ours.proposal.marker(), proposal.marker())
+    text = body if body is not None else proposal.put(ours.pull.body)
     if text != ours.pull.body:
         desk.repo.edit_pull(ours.pull.number, body=text)
     return Ours(replace(ours.pull, body=text), proposal)
 
 
-def close(desk: Desk, ours: Ours, why: str, *, text: str) -> None:
-    """Close one of the bot's pull requests; the reason is stored first, so it is never a person's."""
-    rewrite(desk, ours, replace(ours.proposal, closed=why))
+def close(desk: Desk, ours: Ours, why: str, *, text: str, command: str = "") -> None:
+    """Close one of the bot's pull requests; the reason is stored first, so it is never a person's.
+
+    It is closed last: as long as it is open, the next look finds it and finishes. ``command`` is the comment
+    that asked for it.
+    """
+    closed = replace(ours.proposal, closed=why)
+    rewrite(desk, ours, closed.saw(command) if command else closed)
+    notify(desk, ours.pull.number, f"closed-{why}", text, again=ours.proposal.closed == why)
     desk.repo.close_pull(ours.pull.number)
-    desk.repo.reply(ours.pull.number, report.notice(f"closed-{why}", text))
+
+
+def notify(
+    desk: Desk, number: int, name: str, text: str, record: Record | None = None, *, again: bool = True
+) -> None:
+    """Write a comment that answers nobody, unless it stands there; only ``again`` is it looked for."""
+    answers = (Answer.read(c.body) for c in desk.repo.comments(number) if c.ours) if again else ()
+    if not any(a is not None and a.to == name for a in answers):
+        desk.repo.reply(number, report.notice(name, text, record))
 
 
 def gate_check(ours: Ours, gate: Gate, before: Split, split: Split, extra: str = "") -> Check:

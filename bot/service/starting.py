@@ -26,6 +26,8 @@ from bot.service.scene import Kind
 from bot.service.verbs import need_rollout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bot.core import commands as c
     from bot.core.outcome import Outcome
     from bot.core.rules import RuleSet
@@ -58,9 +60,14 @@ class Draft:
 
 def armed_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
     """Give the record of an unmerged rollout on a feature pull request: the bot's last commit in it."""
+    last = _last_record(desk, pull, service)
+    return last if last is not None and last.step != CANCEL else None
+
+
+def _last_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
     own = (commit for commit in desk.repo.commits_of(pull.number) if commit.ours)
     found = [r for commit in own for r in trailers.records(commit.message) if r.service == service.key]
-    return found[-1] if found and found[-1].step != CANCEL else None
+    return found[-1] if found else None
 
 
 def draft(case: Case, command: c.Canary) -> Draft:
@@ -156,14 +163,19 @@ def canary(case: Case, command: c.Canary) -> Outcome:
         )
     if scene.kind is Kind.MERGED:
         return _start_after_merge(case, command)
+    return _twice(case, lambda: _commit_to_pull(case, command))
+
+
+def _twice(case: Case, write: Callable[[], Outcome]) -> Outcome:
+    """Write, and once more on what is there now where it moved; a second race is the reviewer's to look at."""
+    scene = case.scene
     try:
-        return _commit_to_pull(case, command)
+        return write()
     except HeadMoved:
-        # Once more on what is there now; a second race is the reviewer's to look at.
-        case.scene.pull = case.desk.repo.pull(case.scene.pull.number)
-        case.scene.forget()
+        scene.pull = case.desk.repo.pull(scene.pull.number)
+        scene.forget()
     try:
-        return _commit_to_pull(case, command)
+        return write()
     except HeadMoved:
         raise Declined(
             Problem(
@@ -290,7 +302,9 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
             return case.outcome("already", "already", text, running.record)
     earlier = _open_start(case)
     if earlier is not None and case.scene.key in earlier.proposal.seen:
-        return _start_outcome(case, earlier, None)  # an interrupted try of this comment opened it
+        # An interrupted try of this comment opened it.
+        _close_other_starts(case, earlier)
+        return _start_outcome(case, earlier, None)
     plan = draft(case, command)
     record = plan.started.record
     if earlier is not None and (earlier.proposal.rollout, earlier.proposal.weight) == (
@@ -323,15 +337,18 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     body = report.step_body(proposal, record, standing.split, plan.started.split, plan.rules, None)
     title = f"{service.name}: start {record.candidate} at {record.weight} %"
     opened = proposing.propose(desk, standing.tip, change, proposal, title=title, body=body)
-    for other in proposing.open_for(desk, service):
-        if other.proposal.kind == "start" and other.pull.number != opened.pull.number:
-            proposing.close(
-                desk, other, "superseded", text=f"Closed: #{opened.pull.number} starts the rollout instead."
-            )
+    _close_other_starts(case, opened)
     check = plan_check(desk, opened.pull)
     if check is not None:
         desk.repo.set_check(opened.pull.head_sha, check, fresh=True)
     return _start_outcome(case, opened, plan)
+
+
+def _close_other_starts(case: Case, opened: proposing.Ours) -> None:
+    for other in proposing.open_for(case.desk, case.service):
+        if other.proposal.kind == "start" and other.pull.number != opened.pull.number:
+            text = f"Closed: #{opened.pull.number} starts the rollout instead."
+            proposing.close(case.desk, other, "superseded", text=text)
 
 
 def _refuse_running(case: Case, record: Record, weight: int, command: c.Canary) -> None:
@@ -395,9 +412,11 @@ def plan(case: Case, command: c.Plan) -> Outcome:
 def cancel(case: Case, _command: c.Cancel) -> Outcome:
     """End the rollout and leave traffic as it is; take back a canary that is not merged yet."""
     if case.scene.kind is Kind.OPEN:
-        record = armed_record(case.desk, case.scene.pull, case.service)
-        if record is not None:
-            return _disarm(case, record)
+        record = _last_record(case.desk, case.scene.pull, case.service)
+        if record is not None and record.step == CANCEL and record.comment == case.scene.comment.id:
+            return _disarmed(case, record, case.scene.pull.head_sha)  # an interrupted try of this comment
+        if record is not None and record.step != CANCEL:
+            return _twice(case, lambda: _disarm(case))
     desk, name = case.desk, code(case.service.name)
     starts = [o for o in proposing.open_for(desk, case.service) if o.proposal.kind == "start"]
     standing = case.standing()
@@ -412,14 +431,19 @@ def cancel(case: Case, _command: c.Cancel) -> Outcome:
         weight = standing.rollout.next_weight
         branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
         step = next(iter(proposing.from_branch(desk, branch)), None)
-    if step is not None and step.proposal.closed == "cancelled":
+    key = case.scene.key
+    if step is not None and step.proposal.closed == "cancelled" and key not in step.proposal.seen:
         return case.outcome("already", "already", f"The rollout of {name} is cancelled already.", record)
     if step is not None and step.pull.state == "open":
         proposing.close(
-            desk, step, "cancelled", text="Closed: the rollout was cancelled; traffic stays as it is."
+            desk,
+            step,
+            "cancelled",
+            text="Closed: the rollout was cancelled; traffic stays as it is.",
+            command=key,
         )
     elif step is not None:
-        proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled"))
+        proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
     text = (
         f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
         f"{code(record.candidate)}. `/rollback` still turns back."
@@ -427,7 +451,7 @@ def cancel(case: Case, _command: c.Cancel) -> Outcome:
     return case.outcome("done", "applied", text, record)
 
 
-def _disarm(case: Case, record: Record) -> Outcome:
+def _disarm(case: Case) -> Outcome:
     """Give the file back the bytes it had before the bot's first commit, if nobody else edited it since."""
     desk, pull, path = case.desk, case.scene.pull, case.service.path
     own = [
@@ -435,6 +459,7 @@ def _disarm(case: Case, record: Record) -> Outcome:
         for commit in desk.repo.commits_of(pull.number)
         if commit.ours and any(r.service == case.service.key for r in trailers.records(commit.message))
     ]
+    record = trailers.records(own[-1].message)[-1]
     now = read_file(desk.repo, path, pull.head_sha)
     first = read_file(desk.repo, path, own[0].parents[0]) if own and own[0].parents else None
     chain = [read_file(desk.repo, path, sha) for commit in own[1:] for sha in commit.parents[:1]]
@@ -448,23 +473,22 @@ def _disarm(case: Case, record: Record) -> Outcome:
                 "Set the traffic block by hand, or merge with another share.",
             )
         )
-    cancelled = replace(record, step=CANCEL, weight=0, requested_by=case.scene.comment.author.login)
-    message = report.commit_message(
-        replace(cancelled, comment=case.scene.comment.id), record.weight, "Cancelled."
-    )
+    author, comment = case.scene.comment.author.login, case.scene.comment.id
+    cancelled = replace(record, step=CANCEL, weight=0, requested_by=author, comment=comment)
+    message = report.commit_message(cancelled, record.weight, "Cancelled.")
     try:
         sha = desk.repo.commit_file(pull.head_ref, now, first.content, message)
     except Moved:
-        raise Declined(
-            Problem(
-                "head-moved", "The branch moved while I worked; nothing was written.", "Repeat the command."
-            )
-        ) from None
+        raise HeadMoved from None
     except Refused as refusal:
         raise proposing.refused(refusal) from None
     held = Held(now, case.scene.manifest(desk, case.service))
     case.scene.moved(sha, _with_content(case, held, first.content))
     _plan_check(case, None)
-    done = "Would be taken back" if desk.rehearsal else f"Taken back in {code(sha[:7])}"
-    text = f"{done}: {code(path)} is byte for byte what it was before the bot's first commit."
+    return _disarmed(case, cancelled, sha)
+
+
+def _disarmed(case: Case, record: Record, sha: str) -> Outcome:
+    done = "Would be taken back" if case.desk.rehearsal else f"Taken back in {code(sha[:7])}"
+    text = f"{done}: {code(case.service.path)} is byte for byte what it was before the bot's first commit."
     return case.outcome("done", "applied", text, record)

@@ -165,7 +165,7 @@ def _with_wish(case: Case, step: Ours) -> Ours:
 
 
 def _promoted_by(case: Case, standing: Standing) -> int | None:
-    """Find the merge that an interrupted try of this very comment has done."""
+    """Find the merge that an interrupted try of this very comment, a promotion or its resumption, has led to."""
     record = standing.rollout.record
     if record is None:
         return None
@@ -274,8 +274,9 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
     author = case.scene.comment.author.login
     back = rollback_record(record, requested_by=author, comment=case.scene.comment.id)
     split = rolled_back(standing.split, record)
-    reason = f"Reason: {command.reason}" if command.reason else "No reason was given."
-    change = proposing.Change(case.service, held, split, back, " ".join(reason.split())[:200])
+    # The reason itself stays out: in a commit message nothing makes "fixes #1" or a mention inert.
+    reason = "The pull request holds the reason." if command.reason else "No reason was given."
+    change = proposing.Change(case.service, held, split, back, reason)
     proposal = Proposal(
         kind="rollback",
         service=record.service,
@@ -344,6 +345,9 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
     record = _armed(case)
     if record is not None:
         return case.outcome("done", "applied", f"The rollout of {name} will not begin on hold.", record)
+    done = _promoted_by(case, case.standing())
+    if done is not None:
+        return _merged_outcome(case, case.standing(), done)
     home, standing = _home(case)
     if scene.key not in home.proposal.seen:
         if home.pull.state == "open" and home.proposal.hold is None:
@@ -375,9 +379,8 @@ def _reopen(case: Case, standing: Standing, home: Ours) -> None:
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return
-    step = open_step(case.desk, standing, record, case.desk.rulebook.get(record.rules), weight)
-    fresh = replace(step.proposal, hold=None, since=home.proposal.since or step.proposal.since)
-    proposing.rewrite(case.desk, step, fresh.saw(case.scene.key))
+    rules = case.desk.rulebook.get(record.rules)
+    open_step(case.desk, standing, record, rules, weight, home.proposal.saw(case.scene.key))
 
 
 def _armed(case: Case) -> Record | None:
