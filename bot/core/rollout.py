@@ -282,7 +282,7 @@ class Gate:
     """Whether the next step may be merged now.
 
     ``reasons`` say why not, in Markdown, empty when it may. ``until`` is when to judge again, if
-    time alone can change the answer. ``baked`` and ``bake`` are the clock that a reader sees.
+    time alone changes the answer or its words. ``baked`` and ``bake`` are the clock that a reader sees.
     """
 
     passes: bool
@@ -321,7 +321,8 @@ def judge(
         until = ends
     if hold is not None and (hold_until is None or now < hold_until):
         reasons.append(f"{hold}{f' until {clock(hold_until)}' if hold_until else ''}.")
-        until = None if hold_until is None else max(hold_until, until or hold_until)
+        # The earlier one: what the check says changes when either is over.
+        until = min((t for t in (until, hold_until) if t is not None), default=None)
     return Gate(not reasons, tuple(reasons), until, since, ends)
 
 

@@ -252,7 +252,9 @@ def test_examples_of_the_rule_sets(rules_id: str) -> None:
         pytest.param(45, "On hold", None, False, None, id="held without an end"),
         pytest.param(45, "On hold", 60, False, 60, id="held for a while"),
         pytest.param(61, "On hold", 60, True, None, id="the hold is over"),
-        pytest.param(10, "On hold", 60, False, 60, id="baking and held"),
+        pytest.param(10, "On hold", 60, False, 30, id="baking, and held for longer"),
+        pytest.param(10, "On hold", 20, False, 20, id="baking, and held for less"),
+        pytest.param(10, "On hold", None, False, 30, id="baking, and held without an end"),
     ],
 )
 def test_gate(gone: int, hold: str | None, until: int | None, *, passes: bool, again: int | None) -> None:
