@@ -16,6 +16,7 @@ from bot.entry.demo.needs import missing
 from bot.entry.demo.waiting import quiet_logs, serve_on
 from bot.entry.rehearsal import rehearsal
 from bot.entry.show import one_line, talk
+from bot.manifests.knative import find_services
 from bot.sandbox.errors import ApiError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 DONE, UNUSABLE = 0, 2
 OWNER = "local"
+SUFFIXES = (".yaml", ".yml", ".json")
 COMMITTED = "refs/sandbox/head"  # where the copy keeps what the original's HEAD was
 _BASES = ("main", "master", "trunk", "develop")
 
@@ -50,7 +52,7 @@ def run(path: Path | None, port: int) -> int:
             name, number = _own(rehearsed) if path is None else _copied(rehearsed, path)
         except ValueError as error:
             return _unusable(one_line(str(error)))
-        serve_on(rehearsed, name, number, _welcome(path, number))
+        serve_on(rehearsed, name, number, _welcome(rehearsed, path, name, number))
     return DONE
 
 
@@ -59,21 +61,31 @@ def _unusable(reason: str) -> int:
     return UNUSABLE
 
 
-def _welcome(path: Path | None, number: int | None) -> str:
-    what = (
-        "A shop to play with"
-        if path is None
-        else f"A copy of {one_line(str(path))}; the original is only read"
-    )
+def _welcome(run: Rehearsal, path: Path | None, repo: str, number: int | None) -> str:
+    what = "A shop to rehearse in" if path is None else f"A copy of {one_line(str(path))}, which is only read"
     if number is None:
-        return f"{what}. Edit a manifest under Code, propose the change, and comment /canary 25 there."
-    return f"{what}. Pull request #{number} waits for a comment: /canary 25."
+        return f"{what}. Edit a manifest under Code, propose the change, and comment /canary 25 on it."
+    if _has_service(run, repo, number):
+        return f"{what}. Pull request #{number} waits for a comment: /canary 25"
+    return f"{what}. Pull request #{number} is the work under way; it changes no Knative Service."
+
+
+def _has_service(run: Rehearsal, repo: str, number: int) -> bool:
+    head = run.world.pull(repo, number).head_sha
+    paths = [file.path for file in run.world.diff(repo, number) if file.status != "removed"]
+    return any(
+        find_services(run.world.read(repo, head, path), path).manifests
+        for path in paths
+        if path.endswith(SUFFIXES)
+    )
 
 
 def _own(run: Rehearsal) -> tuple[str, int]:
     shop.build(run)
     content = shop.new_customer(run.world.read(shop.REPO, "main", shop.CUSTOMER))
-    return shop.REPO, shop.propose(run, "customer-4", shop.CUSTOMER, content, "Customer 4.0.0", by="ana")
+    title, body = "Customer 4.0.0", "A new image, and a new name for the revision."
+    number = shop.propose(run, "customer-4", shop.CUSTOMER, content, title=title, body=body, by="ana")
+    return shop.REPO, number
 
 
 def _copied(run: Rehearsal, path: Path) -> tuple[str, int | None]:

@@ -5,8 +5,7 @@ A page has room for air, a terminal that shows twenty replies has not.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
@@ -18,35 +17,41 @@ from bot.core.text import LONGEST_LINE, printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+Show = Literal["all", "brief", "words"]
+WHOLE = 3  # lines of context, as git and the bot give them
 _PARSER = MarkdownIt("commonmark").enable("table")
 
 
-def rendered(source: str, *, tables: bool = True, context: int = 3) -> Iterator[Text]:
-    """Give the lines of a comment.
+def rendered(source: str, *, show: Show = "all") -> Iterator[Text]:
+    """Give the lines of a comment; HTML in it is left out.
 
-    Args:
-        source: Markdown; HTML in it is left out.
-        tables: Whether tables are shown.
-        context: Lines that a diff shows around a change, at most.
+    ``brief`` leaves out tables, most of a diff's context, and what follows the diff; ``words`` leaves
+    out all blocks.
     """
     for node in SyntaxTreeNode(_PARSER.parse(source)).children:
-        yield from _block(node, tables=tables, context=context)
+        is_diff = node.type == "fence" and node.info == "diff"
+        if (show != "all" and node.type == "table") or (show == "words" and node.type == "fence"):
+            continue
+        yield from _block(node, context=1 if show == "brief" else WHOLE)
+        if show == "brief" and is_diff:
+            yield Text("…", "dim")
+            return
 
 
-def _block(node: SyntaxTreeNode, *, tables: bool, context: int) -> Iterator[Text]:
+def _block(node: SyntaxTreeNode, *, context: int) -> Iterator[Text]:
     match node.type:
         case "paragraph" | "heading":
             yield from _inline(node.children[0].children)
         case "bullet_list" | "ordered_list" | "list_item" | "blockquote":
             mark = "• " if node.type == "list_item" else ""
             for child in node.children:
-                for line in _block(child, tables=tables, context=context):
+                for line in _block(child, context=context):
                     yield Text.assemble(mark, line)
                     mark = " " * len(mark)
         case "fence" | "code_block":
             lines = node.content.rstrip("\n").split("\n")
             yield from diff(lines, context=context) if node.info == "diff" else map(_plain, lines)
-        case "table" if tables:
+        case "table":
             yield from _table([row.children for part in node.children for row in part.children])
         case "hr":
             yield Text("────", "dim")
@@ -92,19 +97,23 @@ def _table(rows: list[list[SyntaxTreeNode]]) -> Iterator[Text]:
 
 def _plain(line: str) -> Text:
     shown = Text(f"  {line}")
-    for pattern, style in ((r"█+", "blue"), (r"░+", "dim"), (r"\^+", "bold red")):
+    for pattern, style in ((r"█+", "bright_blue"), (r"░+", "dim"), (r"\^+", "bold red")):
         shown.highlight_regex(pattern, style)
     return shown
 
 
-def diff(lines: Iterable[str], *, context: int = 3) -> Iterator[Text]:
-    """Give the lines of a unified diff, without the names of the files; ``context`` lines around a change."""
+def diff(lines: Iterable[str], *, context: int = WHOLE) -> Iterator[Text]:
+    """Give the lines of a unified diff, without the names of the files.
+
+    With less context than it has, a line ``@@`` parts the hunks; their numbers would not be true any more.
+    """
     kept = [line for line in lines if not line.startswith(("--- ", "+++ "))]
     changed = [i for i, line in enumerate(kept) if line[:1] in {"+", "-"}]
+    is_whole = context >= WHOLE
     for i, line in enumerate(kept):
         if line.startswith("@@"):
-            found = re.match(r"@@ [^@]+ @@", line)
-            yield Text(found[0] if found else line, "cyan dim")
+            if is_whole or i:
+                yield Text("@@" + line.split("@@")[1] * is_whole + "@@" * is_whole, "cyan dim")
         elif any(abs(i - at) <= context for at in changed):
             shown = printable(line.rstrip("\r"), longest=LONGEST_LINE)
             yield Text(shown, {"+": "green", "-": "red"}.get(line[:1], ""))

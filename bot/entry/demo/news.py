@@ -21,8 +21,8 @@ _ORDER: tuple[Kind, ...] = ("commit", "check", "reply", "merged", "edited", "clo
 class News:
     """One thing that the bot did.
 
-    ``text`` is the body of a comment, the subject of a commit, or the title of a check; ``check``
-    and ``conclusion`` are set for checks, ``sha`` for commits and merges.
+    ``text`` is the body of a comment, the subject of a commit, or the title of a check. ``check``,
+    ``conclusion`` and ``remarks`` (on lines of files) are set for checks, ``sha`` for commits and merges.
     """
 
     kind: Kind
@@ -31,6 +31,7 @@ class News:
     sha: str = ""
     check: str = ""
     conclusion: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -71,7 +72,8 @@ class Watcher:
             if self.checks.get(key) != now:
                 self.checks[key] = now
                 if not is_new:
-                    yield News("check", pull, now[1], check=run.name, conclusion=now[0])
+                    remarks = tuple(f"{a['path']}:{a['start_line']}: {a['message']}" for a in run.annotations)
+                    yield News("check", pull, now[1], check=run.name, conclusion=now[0], remarks=remarks)
 
     @staticmethod
     def _of_entry(pull: Pull, entry: Entry) -> Iterator[News]:

@@ -19,16 +19,17 @@ from bot.core.text import LONGEST_LINE, printable
 from bot.entry.demo import light_markdown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Iterable, Sequence
 
 WIDTH = 100  # columns at most, and where nobody tells how wide it is
-SHARE_WIDTH = 40
+SHARE_WIDTH = 30  # cells of a bar; fewer where the terminal is narrow
 REACTIONS = {"eyes": "👀", "rocket": "🚀", "+1": "👍", "-1": "👎", "confused": "😕"}
 _JOINT = "\ue000"  # a space that no line is broken at; of private use, as wide as one
 _FILLS = "█▒░▓"  # the shares of a bar, told apart without colour
-_COLORS = ("blue", "yellow", "magenta", "cyan")
+_COLORS = ("bright_blue", "yellow", "magenta", "cyan")
 _PEOPLE = {"mona": "green", "ana": "cyan", "kim": "magenta", "rita": "yellow"}
 _MARKS = {"success": ("✓", "green"), "failure": ("✗", "red"), None: ("○", "yellow")}
+# What a terminal shows that knows ASCII only.
 _PLAIN = str.maketrans(
     {
         "█": "#",
@@ -37,11 +38,15 @@ _PLAIN = str.maketrans(
         "▓": "%",
         "│": "|",
         "─": "-",
-        "→": ">",
+        "→": "->",
         "✓": "+",
         "✗": "x",
         "○": "o",
         "·": "-",
+        "›": "*",
+        "…": "~",
+        "•": "*",
+        "–": "-",
     }
 )
 
@@ -65,6 +70,7 @@ class Paper:
         )
         if not self.console.is_terminal or self.console.width > WIDTH:
             self.console.width = WIDTH
+        self._printed = 0
         self._is_narrow = not (sys.stdout.encoding or "ascii").lower().startswith("utf")
 
     # lines --------------------------------------------------------------------------------------
@@ -83,6 +89,7 @@ class Paper:
         if self._is_narrow:
             line = Text(line.plain.translate(_PLAIN), line.style)
         self.console.print(line, soft_wrap=True)
+        self._printed += 1
 
     def chapter(self, title: str) -> None:
         """Begin a part of the story."""
@@ -98,72 +105,78 @@ class Paper:
 
     def said(self, who: str, number: int, command: str, reactions: Sequence[str]) -> None:
         """Show a comment, one line, with the bot's reactions to it."""
-        shown = " ".join(REACTIONS.get(each, each) for each in reactions)
+        shown = " ".join(each if self._is_narrow else REACTIONS.get(each, each) for each in reactions)
         self.line()
-        self.line(_text(name(who), f" on #{number}:  ", (printable(command), "bold reverse"), f"   {shown}"))
+        self.line(_text(name(who), f" on #{number}:  ", (printable(command), "bold"), f"   {shown}"))
 
-    def check(self, check: str, conclusion: str | None, title: str, *, on: int | None = None) -> None:
-        """Show the state of a check."""
-        mark, color = _MARKS.get(conclusion, ("–", "dim"))
-        where = f" on #{on}" if on is not None else ""
-        self.line(_text("  ", (mark, color), f" {check}{where}: ", (printable(title), color)))
+    def note(self, text: str, *, margin: str = "  ") -> None:
+        """Say something less important."""
+        self.line(Text(printable(text, longest=LONGEST_LINE), "dim"), margin=margin)
+
+    def checks(self, states: Iterable[tuple[str, str | None, str]], *, on: int | None = None) -> None:
+        """Show the state of checks on one line: (name, conclusion, title; of a good one none is needed)."""
+        line = Text()
+        for check, conclusion, title in states:
+            mark, color = _MARKS.get(conclusion, ("–", "dim"))
+            shown = f": {printable(title)}" if title else ""
+            line.append_text(_text("  " if line else "", (mark, color), f" {check}", (shown, color)))
+        self.line(line if on is None else _text(line, (f" (#{on})", "dim")), margin="  ")
 
     def moment(self, text: str) -> None:
         """Say that time passes."""
         self.line()
         self.line(Text(f"… {text}", "italic"))
 
+    @property
+    def printed(self) -> int:
+        """How many lines there are so far."""
+        return self._printed
+
     def missed(self, text: str) -> None:
         """Show an expectation that was not met."""
-        self.line(
-            _text(("  ✗ not as expected: ", "bold red"), (printable(text, longest=LONGEST_LINE), "red"))
-        )
+        shown = printable(text, longest=LONGEST_LINE)
+        self.line(_text(("✗ not as expected: ", "bold red"), (shown, "red")), margin="  ")
 
     # blocks -------------------------------------------------------------------------------------
 
     def share(self, label: str, shares: Iterable[tuple[str, int]]) -> None:
         """Show a split as one bar; revisions with no weight are left out."""
         weighted = [(revision, percent) for revision, percent in shares if percent]
-        line = _text("  ", (label, "bold"), "  ")
+        line = _text((label, "bold"), "  ")
+        width = SHARE_WIDTH if self.console.width >= WIDTH else SHARE_WIDTH * 2 // 3
         done = begun = 0
         for i, (_, percent) in enumerate(weighted):
             done += percent
-            until = round(done * SHARE_WIDTH / 100)
+            until = round(done * width / 100)
             line.append(_FILLS[i % len(_FILLS)] * (until - begun), _COLORS[i % len(_COLORS)])
             begun = until
         line.append("  ")
         for i, (revision, percent) in enumerate(weighted):
             line.append(", " if i else "")
             line.append(f"{revision} {percent} %", _COLORS[i % len(_COLORS)])
-        self.line(line)
+        self.line(line, margin="  ")
 
     def diff(self, lines: Iterable[str]) -> None:
         """Show lines of a unified diff."""
-        for line in light_markdown.diff(lines):
+        for line in light_markdown.diff(lines, context=1):
             self.line(line, margin="  ")
 
-    def listing(self, text: str, *, first: int = 1, marked: Iterable[int] = ()) -> None:
+    def listing(self, lines: Sequence[str], *, first: int = 1, marked: Container[int] = ()) -> None:
         """Show lines of a file with their numbers; the marked ones stand out."""
-        bright = set(marked)
-        for number, line in enumerate(text.splitlines(), first):
-            style = "bold" if number in bright else "dim"
-            self.line(Text(printable(line, longest=LONGEST_LINE), style), margin=f"{number:>5}  ")
+        for number, line in enumerate(lines, first):
+            is_marked = number in marked
+            text = Text(printable(line, longest=LONGEST_LINE), "green" if is_marked else "")
+            self.line(text, margin=f"{number:>5} {'›' if is_marked else ' '} ")
 
-    def markdown(self, source: str, *, brief: bool = False) -> None:
-        """Show a comment of the bot; its markers are left out.
-
-        Args:
-            source: As posted.
-            brief: Leave out tables (the bars behind them say the same) and most of a diff's context.
-        """
-        lines = light_markdown.rendered(strip(source), tables=not brief, context=1 if brief else 3)
-        for line in lines:
+    def markdown(self, source: str, *, show: light_markdown.Show = "all") -> None:
+        """Show a comment of the bot, or as much of it as ``light_markdown.rendered`` says."""
+        for line in light_markdown.rendered(strip(source), show=show):
             self.line(line, margin="  │ ")
 
 
 def name(who: str) -> Text:
     """Give a login in its colour."""
-    return Text(who, f"bold {_PEOPLE.get(who, 'blue')}")
+    return Text(who, f"bold {_PEOPLE.get(who, 'bright_blue')}")
 
 
 def _text(*parts: str | Text | tuple[str, str]) -> Text:

@@ -7,8 +7,11 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from bot.entry.demo import audit, story
 from bot.entry.demo.needs import missing
@@ -17,6 +20,7 @@ from bot.entry.demo.shop import BOT, CUSTOMER, PEOPLE, REPO, STOREFRONT, build
 from bot.entry.demo.stage import Lost, Stage
 from bot.entry.demo.waiting import quiet_logs, serve_on
 from bot.entry.rehearsal import rehearsal
+from bot.manifests.knative import find_services
 from bot.sandbox.errors import ApiError
 
 if TYPE_CHECKING:
@@ -49,10 +53,11 @@ def run(*, serve: bool, port: int, color: bool, keep: bool) -> int:
             return UNUSABLE
         build(rehearsed)
         stage = Stage(rehearsed, paper)
-        _begin(stage)
+        _begin(stage, serve=serve)
+        first = rehearsed.world.resolve(REPO, "main")
         for part in story.PARTS:
             _play(stage, part)
-        _end(stage, began)
+        _end(stage, first, began)
         if serve:
             paper.line()
             serve_on(rehearsed, REPO, None, "The story is told; the rest is yours.")
@@ -61,16 +66,16 @@ def run(*, serve: bool, port: int, color: bool, keep: bool) -> int:
     return MISSED if stage.missed else DONE
 
 
-def _begin(stage: Stage) -> None:
+def _begin(stage: Stage, *, serve: bool) -> None:
     paper = stage.paper
     roles: dict[str, list[str]] = {}
     for login, role in PEOPLE.items():
         roles.setdefault(role, []).append(login)
-    people = " · ".join(f"{', '.join(logins)} ({role})" for role, logins in roles.items())
-    paper.line(
-        "canary demo: the whole bot against a stand-in for GitHub, on real git repositories, all on this machine."
-    )
-    paper.line(f"Repository {REPO} · people {people} · page {stage.run.server.base_url}/{REPO}")
+    people = ", ".join(f"{' and '.join(logins)} ({role})" for role, logins in roles.items())
+    paper.line(Text("canary demo: the whole bot, a stand-in for GitHub, real git repositories", "bold"))
+    paper.line(f"In {REPO}: {people}. Nothing leaves this machine.")
+    if serve:
+        paper.line(f"Watch it on {stage.run.server.base_url}/{REPO}/pulls")
 
 
 def _play(stage: Stage, part: Callable[[Stage], None]) -> None:
@@ -81,53 +86,54 @@ def _play(stage: Stage, part: Callable[[Stage], None]) -> None:
         stage.fail(f"this part of the story cannot go on: {stopped}")
 
 
-def _end(stage: Stage, began: float) -> None:
+def _end(stage: Stage, first: str, began: float) -> None:
+    """Show what is on main, count, and compare the counts.
+
+    Args:
+        stage: After the story.
+        first: The commit that the story began on.
+        began: The monotonic time then.
+    """
     run, paper = stage.run, stage.paper
     paper.chapter("The end: what is on main")
-    _show_files(stage)
+    for path in (CUSTOMER, BOT, STOREFRONT):
+        _show_file(stage, first, path)
     changes = audit.changes(run.world, REPO, run.app.bot)
     for change in changes:
-        stage.expect(f"bytes that {change.commit.sha[:7]} changed outside the block", change.by_reader, 0)
-        stage.expect(
-            f"the same by git's diff and indentation alone, {change.commit.sha[:7]}", change.by_git, 0
-        )
+        stage.expect(f"bytes outside the block in {change.commit.sha[:7]}", change.by_reader, 0)
+        stage.expect(f"the same by git's diff, {change.commit.sha[:7]}", change.by_git, 0)
     stage.expect("mistakes of the stand-in", run.server.errors, [])
     pulls = run.world.pulls(REPO)
     mine = sum(pull.author is run.app.bot for pull in pulls)
     outside = max(sum(c.by_reader for c in changes), sum(c.by_git for c in changes))
-    lines = sum(change.lines for change in changes)
-    seconds = time.monotonic() - began
-    paper.chapter("Counted")
+    paper.line()
     paper.line(
-        f"{len(pulls)} pull requests ({mine} of the bot) · {len(changes)} commits of the bot · {lines} lines changed · "
-        f"bytes outside the block changed: {outside}"
+        f"{len(pulls)} pull requests ({mine} of the bot), {len(changes)} commits of the bot, "
+        f"{sum(change.lines for change in changes)} lines changed, bytes outside the block changed: {outside}, "
+        f"{len(run.server.requests)} requests to GitHub, {time.monotonic() - began:.1f} seconds"
     )
-    paper.line(
-        f"{len(run.server.requests)} requests to GitHub · {stage.met + len(stage.missed)} expectations, "
-        f"{len(stage.missed) or 'none'} missed · {seconds:.1f} seconds"
-    )
+    if stage.missed:
+        paper.missed(f"{len(stage.missed)} of {stage.met + len(stage.missed)} expectations")
+    else:
+        paper.line(Text(f"All {stage.met} expectations were met.", "bold green"))
 
 
-def _show_files(stage: Stage) -> None:
-    paper = stage.paper
-    for path, services in (
-        (CUSTOMER, ("customer",)),
-        (BOT, ("canary-bot",)),
-        (STOREFRONT, ("storefront", "checkout")),
-    ):
-        content = stage.read("main", path).decode("utf-8")
-        lines = content.splitlines()
-        for service in services:
-            try:
-                manifest = stage.manifest("main", path, service)
-            except Lost as lost:
-                stage.fail(str(lost))
-                continue
-            paper.share(f"{service} in {path}", ((t.shown, t.effective_percent) for t in manifest.targets))
-            begin, end = manifest.traffic_lines or (1, 0)
-            is_whole = path == CUSTOMER
-            first, last = (1, len(lines)) if is_whole else (begin, end)
-            paper.listing("\n".join(lines[first - 1 : last]), first=first, marked=range(begin, end + 1))
+def _show_file(stage: Stage, first: str, path: str) -> None:
+    """Show the customer's file, whole, and of the others the splits and a block that is laid out oddly."""
+    content = stage.read("main", path)
+    lines, old = (c.decode("utf-8", "replace").splitlines() for c in (content, stage.read(first, path)))
+    opcodes = SequenceMatcher(None, old, lines, autojunk=False).get_opcodes()
+    new = {n + 1 for tag, _, _, i, j in opcodes if tag != "equal" for n in range(i, j)}
+    hint = "  (› was not there at the beginning)" if path == CUSTOMER else ""
+    stage.paper.line(Text.assemble((path, "bold"), (hint, "dim")))
+    services = find_services(content, path).manifests
+    for manifest in services:
+        stage.paper.share(manifest.name, ((t.shown, t.effective_percent) for t in manifest.targets))
+    if path == CUSTOMER:
+        stage.paper.listing(lines, marked=new)
+    elif path == STOREFRONT and services and services[0].traffic_lines:
+        begin, end = services[0].traffic_lines
+        stage.paper.listing(lines[begin - 1 : end], first=begin, marked=new)
 
 
 def _keep(stage: Stage) -> None:

@@ -76,8 +76,8 @@ def build(run: Rehearsal) -> None:
     run.settle()
 
 
-def propose(run: Rehearsal, branch: str, path: str, content: bytes, title: str, *, by: str) -> int:
+def propose(run: Rehearsal, branch: str, path: str, content: bytes, *, title: str, body: str, by: str) -> int:
     """Push a change of one file on a new branch, open its pull request and give its number."""
     run.world.create_branch(REPO, branch, by=by)
     run.world.commit(REPO, branch, {path: content}, title, by=by)
-    return run.world.open_pull(REPO, branch, "main", title, by=by).number
+    return run.world.open_pull(REPO, branch, "main", title, body, by=by).number

@@ -83,11 +83,12 @@ class Stage:
 
     # people -------------------------------------------------------------------------------------
 
-    def opens(self, who: str, branch: str, path: str, content: bytes, title: str) -> int:
+    def opens(self, who: str, branch: str, path: str, content: bytes, *, title: str, body: str) -> int:
         """Open a pull request that changes one file."""
-        number = propose(self.run, branch, path, content, title, by=who)
+        number = propose(self.run, branch, path, content, title=title, body=body, by=who)
         self.paper.line()
         self.paper.act(who, f"opens #{number}", title, note=f"{branch} → main")
+        self.paper.note(body)
         self._settle()
         return number
 
@@ -113,20 +114,23 @@ class Stage:
         self.expect("outcome", (reply.answer.decision, reply.answer.code), (decision, code))
         self.expect("reactions", reply.reactions, ("eyes", reaction))
 
-    def merges(self, who: str, number: int) -> None:
-        """Merge as a person."""
+    def merges(self, who: str, number: int, *, diffs: bool = True) -> None:
+        """Merge as a person; ``diffs`` says whether to show those of the pull requests that follow."""
         self.run.world.merge(REPO, number, by=who)
         self.run.settle()
         self.paper.line()
         self.paper.act(who, f"merges #{number}", self.pull(number).title)
-        self._share_after(self.pull(number))
-        self._tell_news()
+        self._tell_shares(self.pull(number))
+        self._tell_news(diffs=diffs)
 
     def later(self, minutes: int) -> None:
         """Let time pass."""
         self.paper.moment(f"{minutes} minutes later")
         self.run.clock.advance(timedelta(minutes=minutes))
+        before = self.paper.printed
         self._settle()
+        if self.paper.printed == before:
+            self.paper.note("nothing happens, as it should be")
 
     # what is there ------------------------------------------------------------------------------
 
@@ -189,46 +193,53 @@ class Stage:
         self.run.settle()
         self._tell_news()
 
-    def _tell_news(self) -> None:
+    def _tell_news(self, *, diffs: bool = True) -> None:
         for news in self.watcher.look():
-            self._tell(news)
+            self._tell(news, diffs=diffs)
 
-    def _tell(self, news: News) -> None:
+    def _tell(self, news: News, *, diffs: bool) -> None:
         number = news.pull.number
         match news.kind:
             case "commit":
                 self.paper.act(BOT_NAME, f"commits to #{number}:", news.text, note=news.sha[:7])
             case "check":
-                self.paper.check(news.check, news.conclusion, news.text, on=number)
-            case "reply" | "edited" | "notice":
-                if news.kind != "reply":
-                    did = "edits its reply on" if news.kind == "edited" else "comments on"
-                    self.paper.act(BOT_NAME, f"{did} #{number}:")
-                self.paper.markdown(news.text, brief=self._had_table)
+                self.paper.checks([(news.check, news.conclusion, news.text)], on=number)
+                for remark in news.remarks:
+                    self.paper.note(remark, margin="    ")
+            case "reply":
+                self.paper.markdown(news.text, show="brief" if self._had_table else "all")
                 self._had_table = self._had_table or TABLE in news.text
+            case "edited" | "notice":
+                did = "edits its reply on" if news.kind == "edited" else "comments on"
+                self.paper.act(BOT_NAME, f"{did} #{number}:")
+                self.paper.markdown(news.text, show="words")
             case "merged":
                 self.paper.act(BOT_NAME, f"merges #{number}", news.pull.title)
-                self._share_after(news.pull)
+                self._tell_shares(news.pull)
             case "closed":
                 self.paper.act(BOT_NAME, f"closes #{number}", news.pull.title)
             case "opened":
-                self._tell_opened(news.pull)
+                self._tell_opened(news.pull, diffs=diffs)
 
-    def _tell_opened(self, pull: Pull) -> None:
-        self.paper.act(
-            BOT_NAME, f"opens #{pull.number}", pull.title, note=f"{pull.head_ref} → {pull.base_ref}"
-        )
-        git = self.run.world.repository(REPO).git
-        patch = git.run("diff", "-U1", "--no-color", "--no-ext-diff", f"{pull.base_sha}...{pull.head_sha}")
-        _, _, body = patch.decode("utf-8", "replace").partition("\n@@")
-        self.paper.diff(line.rstrip("\r") for line in f"@@{body}".rstrip("\n").split("\n"))
-        for (number, check), (conclusion, title) in self.watcher.checks.items():
-            if number == pull.number:
-                self.paper.check(check, conclusion, title)
+    def _tell_opened(self, pull: Pull, *, diffs: bool) -> None:
+        self.paper.act(BOT_NAME, f"opens #{pull.number}", pull.title, note=pull.head_ref)
+        if diffs:
+            git = self.run.world.repository(REPO).git
+            there = f"{pull.base_sha}...{pull.head_sha}"
+            patch = git.run("diff", "-U1", "--no-color", "--no-ext-diff", there).decode("utf-8", "replace")
+            _, at, body = patch.partition("\n@@")
+            self.paper.diff(f"{at}{body}".strip("\n").split("\n"))
+        states = [
+            (name, *state) for (number, name), state in self.watcher.checks.items() if number == pull.number
+        ]
+        self.paper.checks((name, end, "" if end == "success" else title) for name, end, title in states)
 
-    def _share_after(self, pull: Pull) -> None:
-        """Show the split on the base branch of each service that a merged pull request touched."""
-        for file in self.run.world.diff(REPO, pull.number):
-            for manifest in find_services(self.read(pull.base_ref, file.path), file.path).manifests:
-                shares = [(t.shown, t.effective_percent) for t in manifest.targets]
-                self.paper.share(f"{manifest.name} on {pull.base_ref}", shares)
+    def _tell_shares(self, pull: Pull) -> None:
+        """Show the split on the base branch, of each service whose split a merged pull request changed."""
+        base = self.run.world.repository(REPO).git.commit(pull.merge_commit_sha or "").parents[0]
+        for path in (file.path for file in self.run.world.diff(REPO, pull.number)):
+            before = {m.id: m.targets for m in find_services(self.read(base, path), path).manifests}
+            for manifest in find_services(self.read(pull.base_ref, path), path).manifests:
+                if manifest.targets != before.get(manifest.id):
+                    shares = ((t.shown, t.effective_percent) for t in manifest.targets)
+                    self.paper.share(f"{manifest.name} on {pull.base_ref}", shares)

@@ -23,7 +23,14 @@ def customer(stage: Stage) -> None:
     stage.paper.chapter("1  customer: a canary in three steps")
     first = stage.read("main", CUSTOMER)
     wanted = shop.new_customer(first)
-    number = stage.opens("ana", "customer-4", CUSTOMER, wanted, "Customer 4.0.0")
+    number = stage.opens(
+        "ana",
+        "customer-4",
+        CUSTOMER,
+        wanted,
+        title="Customer 4.0.0",
+        body="A new image, and a new name for the revision: customer-v4.",
+    )
     stage.expect_check(number, PLAN, "success")
 
     reply = stage.says("rita", number, "/canary 25")
@@ -75,7 +82,14 @@ def own(stage: Stage) -> None:
     first = stage.read("main", BOT)
     stable = stage.manifest("main", BOT, "canary-bot").template_name or ""
     wanted = shop.new_bot(first)
-    number = stage.opens("ana", "bot-1.0", BOT, wanted, "canary-bot 1.0.0")
+    number = stage.opens(
+        "ana",
+        "bot-1.0",
+        BOT,
+        wanted,
+        title="canary-bot 1.0.0",
+        body="A new image; nobody thought of a new name for the revision.",
+    )
     stage.expect_check(number, PLAN, "failure")
 
     reply = stage.says("mona", number, "/canary 10")
@@ -85,7 +99,7 @@ def own(stage: Stage) -> None:
     stage.expect("name of the revision", manifest.template_name, candidate)
     stage.expect_split("on the branch", "bot-1.0", BOT, "canary-bot", {stable: 90, candidate: 10})
     stage.expect_check(number, PLAN, "success", "canary-bot at 10 %")
-    stage.merges("ana", number)
+    stage.merges("ana", number, diffs=False)
     step = stage.mine()
     stage.expect("title of the step", step.title, "canary-bot: 10 % → 25 %")
 
@@ -106,7 +120,14 @@ def storefront(stage: Stage) -> None:
     """One of two services in a file of several documents, with a hold on the way."""
     stage.paper.chapter("3  storefront: one of two services in a file with CRLF and odd indentation")
     wanted = shop.new_storefront(stage.read("main", STOREFRONT))
-    number = stage.opens("ana", "autumn", STOREFRONT, wanted, "Autumn release of the storefront")
+    number = stage.opens(
+        "ana",
+        "autumn",
+        STOREFRONT,
+        wanted,
+        title="Autumn release",
+        body="New images and revision names of storefront and checkout, two documents of one file.",
+    )
     stage.expect_check(number, PLAN, "success")
 
     reply = stage.says("kim", number, "/canary 25")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bot.entry import logs
+from bot.entry.demo.shop import PEOPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +49,7 @@ def serve_on(run: Rehearsal, repo: str, number: int | None, welcome: str) -> Non
     """
     stop = threading.Event()
     place = "pulls" if number is None else f"pull/{number}"
-    roles = run.world.repository(repo).roles
-    people = ", ".join(f"{login} ({role.name.lower()})" for login, role in roles.items())
+    people = ", ".join(f"{login} ({run.world.role_of(repo, login).name.lower()})" for login in PEOPLE)
     before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         sys.stdout.write(
