@@ -73,8 +73,19 @@ def open_for(desk: Desk, service: Service) -> tuple[Ours, ...]:
     return tuple(sorted((o for o in mine if o.proposal.service == service.key), key=lambda o: -o.pull.number))
 
 
-def propose(desk: Desk, base_sha: str, change: Change, proposal: Proposal, *, title: str, body: str) -> Ours:
+def propose(
+    desk: Desk,
+    base_sha: str,
+    change: Change,
+    proposal: Proposal,
+    check: Check | None = None,
+    *,
+    title: str,
+    body: str,
+) -> Ours:
     """Open a pull request of the bot, or find the open one.
+
+    ``check`` is set on the commit before there is a pull request: whoever finds it open finds the check too.
 
     Raises:
         Declined: The file cannot be edited so, or GitHub refuses.
@@ -93,6 +104,8 @@ def propose(desk: Desk, base_sha: str, change: Change, proposal: Proposal, *, ti
             message = report.commit_message(change.record, proposal.before, change.reason)
             sha = desk.repo.commit_on(base_sha, change.service.path, content, message)
             _point(desk, branch, sha)
+            if check is not None:
+                desk.repo.set_check(sha, check, fresh=True)
         pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
     except Exists:
         return _open_there(desk, branch, proposal, body)
@@ -186,6 +199,12 @@ def notify(
     answers = (Answer.read(c.body) for c in desk.repo.comments(number) if c.ours) if again else ()
     if not any(a is not None and a.to == name for a in answers):
         desk.repo.reply(number, report.notice(name, text, record))
+
+
+def plan_of_step(change: Change, before: Split, weight: int) -> Check:
+    """Give the state of ``canary / plan`` on a commit of a step that the bot itself made."""
+    table = report.split_table(before, change.split)
+    return Check(PLAN, "success", f"{weight} % for {change.record.candidate}", table, external_id="plan-ok")
 
 
 def gate_check(ours: Ours, gate: Gate, before: Split, split: Split, extra: str = "") -> Check:

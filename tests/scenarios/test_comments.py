@@ -748,3 +748,27 @@ class TestReplies:
         assert stage.reply_to(second).code == "applied"  # another service: nobody is superseded
         assert stage.split("both") == {"customer-v3": 25, "customer-v4": 75}
         assert stage.split("both", path="apps/cart.yaml", name="cart") == {"cart-v3": 75, "cart-v4": 25}
+
+
+class TestChecks:
+    """Checks are always reported."""
+
+    def plan(self, stage: Stage) -> str | None:
+        return stage.check(stage.step().number, "canary / plan")[0]
+
+    def test_a_rebuilt_step_has_its_plan(self, stage: Stage) -> None:
+        begin(stage)
+        head = stage.step().head_sha
+        stage.push("main", stage.read().replace(b"team-shop", b"team-store"), by="ada")
+        stage.later(minutes=31)
+        assert stage.step().head_sha != head
+        assert self.plan(stage) == "success"
+
+    def test_a_plan_that_github_did_not_take_at_once(self, stage: Stage) -> None:
+        number = stage.feature()
+        stage.say(number, "/canary 25")
+        stage.run.server.faults.add("POST", f"/repos/{stage.repo}/check-runs", "before-502")
+        stage.merge(number)
+        stage.later(minutes=1)
+        assert self.plan(stage) == "success"
+        assert stage.step().title == "customer: 25 % → 50 %"
