@@ -72,6 +72,10 @@ def printed(monkeypatch: pytest.MonkeyPatch, stream: io.TextIOWrapper, *, color:
     paper.diff(DIFF.splitlines())
     paper.line("word " * 12 + "of 90 %", margin="  ")
     paper.missed("x")
+    return read(stream)
+
+
+def read(stream: io.TextIOWrapper) -> str:
     stream.flush()
     return stream.buffer.raw.getvalue().decode(stream.encoding)  # type: ignore[attr-defined,no-any-return]
 
@@ -108,6 +112,14 @@ class TestPaper:
     ) -> None:
         shown = printed(monkeypatch, terminal(), color=False)
         assert "  word word word word word word word word word word word\n  word of 90 %\n" in shown
+
+    def test_lines_of_files_are_not_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := terminal())
+        paper, long = Paper(color=False), "word " * 40 + "end"
+        paper.diff([f"+{long}"])
+        paper.listing([long])
+        paper.markdown(f"```diff\n+{long}\n```")
+        assert read(stream).count(f"{long}\n") == 3
 
 
 class TestOwnLines:

@@ -46,7 +46,7 @@ def _block(node: SyntaxTreeNode, *, context: int) -> Iterator[Text]:
             mark = "• " if node.type == "list_item" else ""
             for child in node.children:
                 for line in _block(child, context=context):
-                    yield Text.assemble(mark, line)
+                    yield Text.assemble(mark, line, no_wrap=bool(line.no_wrap))
                     mark = " " * len(mark)
         case "fence" | "code_block":
             lines = node.content.rstrip("\n").split("\n")
@@ -96,7 +96,7 @@ def _table(rows: list[list[SyntaxTreeNode]]) -> Iterator[Text]:
 
 
 def _plain(line: str) -> Text:
-    shown = Text(f"  {line}")
+    shown = Text(f"  {line}", no_wrap=True)
     for pattern, style in ((r"█+", "bright_blue"), (r"░+", "dim"), (r"\^+", "bold red")):
         shown.highlight_regex(pattern, style)
     return shown
@@ -116,4 +116,4 @@ def diff(lines: Iterable[str], *, context: int = WHOLE) -> Iterator[Text]:
                 yield Text("@@" + line.split("@@")[1] * is_whole + "@@" * is_whole, "cyan dim")
         elif any(abs(i - at) <= context for at in changed):
             shown = printable(line.rstrip("\r"), longest=LONGEST_LINE)
-            yield Text(shown, {"+": "green", "-": "red"}.get(line[:1], ""))
+            yield Text(shown, {"+": "green", "-": "red"}.get(line[:1], ""), no_wrap=True)

@@ -76,8 +76,11 @@ class Paper:
     # lines --------------------------------------------------------------------------------------
 
     def line(self, text: Text | str = "", *, margin: str = "") -> None:
-        """Print one paragraph, wrapped behind its margin."""
+        """Print one paragraph, wrapped behind its margin; a line of a file is not wrapped (``no_wrap``)."""
         body = Text(text) if isinstance(text, str) else text.copy()
+        if body.no_wrap:
+            self._put(Text.assemble((margin, "dim"), body))
+            return
         # A number stays with its percent sign.
         body.plain = body.plain.replace(" %", f"{_JOINT}%")
         for part in body.wrap(self.console, max(20, self.console.width - cell_len(margin))) or [Text()]:
@@ -165,7 +168,7 @@ class Paper:
         """Show lines of a file with their numbers; the marked ones stand out."""
         for number, line in enumerate(lines, first):
             is_marked = number in marked
-            text = Text(printable(line, longest=LONGEST_LINE), "green" if is_marked else "")
+            text = Text(printable(line, longest=LONGEST_LINE), "green" if is_marked else "", no_wrap=True)
             self.line(text, margin=f"{number:>5} {'›' if is_marked else ' '} ")
 
     def markdown(self, source: str, *, show: light_markdown.Show = "all") -> None:

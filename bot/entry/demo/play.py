@@ -74,6 +74,7 @@ def _begin(stage: Stage, *, serve: bool) -> None:
     people = ", ".join(f"{' and '.join(logins)} ({role})" for role, logins in roles.items())
     paper.line(Text("canary demo: the whole bot, a stand-in for GitHub, real git repositories", "bold"))
     paper.line(f"In {REPO}: {people}. Nothing leaves this machine.")
+    paper.line("All of it takes the whole way: signed webhooks, the bot, its requests, commits and merges.")
     if serve:
         paper.line(f"Watch it on {stage.run.server.base_url}/{REPO}/pulls")
 
