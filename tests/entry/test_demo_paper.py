@@ -99,19 +99,26 @@ class TestPaper:
         shown = printed(monkeypatch, terminal(), color=bool(variable))
         assert "\x1b" not in shown
         assert "mona on #1:  /canary 25   👀 🚀\n" in shown
-        assert "  customer  " + "█" * 15 + "▒" * 5 + "  a 75 %, b 25 %\n" in shown
+        assert "  customer  " + "█" * 22 + "▒" * 8 + "  a 75 %, b 25 %\n" in shown
         assert "  ○ canary / gate: Baking (#2)\n" in shown
 
     def test_ascii(self, monkeypatch: pytest.MonkeyPatch) -> None:
         shown = printed(monkeypatch, terminal("ascii"), color=True)
         assert "mona on #1:  /canary 25   eyes rocket\n" in shown
-        assert "  customer  " + "#" * 15 + "=" * 5 + "  a 75 %, b 25 %\n" in shown
+        assert "  customer  " + "#" * 22 + "=" * 8 + "  a 75 %, b 25 %\n" in shown
 
     def test_lines_are_broken_behind_their_margin_and_not_before_a_percent_sign(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         shown = printed(monkeypatch, terminal(), color=False)
         assert "  word word word word word word word word word word word\n  word of 90 %\n" in shown
+
+    def test_a_bar_makes_room_for_long_names(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := terminal())
+        paper = Paper(color=False)
+        paper.console.width = 60
+        paper.share("customer", [("customer-v3-long", 90), ("x", 10)])
+        assert read(stream) == "  customer  " + "█" * 15 + "▒" * 2 + "  customer-v3-long 90 %, x 10 %\n"
 
     def test_lines_of_files_are_not_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdout", stream := terminal())

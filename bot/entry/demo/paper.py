@@ -145,19 +145,19 @@ class Paper:
     def share(self, label: str, shares: Iterable[tuple[str, int]]) -> None:
         """Show a split as one bar; revisions with no weight are left out."""
         weighted = [(revision, percent) for revision, percent in shares if percent]
-        line = _text((label, "bold"), "  ")
-        width = SHARE_WIDTH if self.console.width >= WIDTH else SHARE_WIDTH * 2 // 3
-        done = begun = 0
+        words = Text(", ").join(
+            Text(f"{revision} {percent} %", _COLORS[i % len(_COLORS)])
+            for i, (revision, percent) in enumerate(weighted)
+        )
+        room = self.console.width - len("  " * 3) - cell_len(label) - cell_len(words.plain)
+        width = max(SHARE_WIDTH // 3, min(SHARE_WIDTH, room))
+        bar = Text()
+        done = 0
         for i, (_, percent) in enumerate(weighted):
             done += percent
-            until = round(done * width / 100)
-            line.append(_FILLS[i % len(_FILLS)] * (until - begun), _COLORS[i % len(_COLORS)])
-            begun = until
-        line.append("  ")
-        for i, (revision, percent) in enumerate(weighted):
-            line.append(", " if i else "")
-            line.append(f"{revision} {percent} %", _COLORS[i % len(_COLORS)])
-        self.line(line, margin="  ")
+            cells = round(done * width / 100) - len(bar)
+            bar.append(_FILLS[i % len(_FILLS)] * cells, _COLORS[i % len(_COLORS)])
+        self.line(_text((label, "bold"), "  ", bar, "  ", words), margin="  ")
 
     def diff(self, lines: Iterable[str]) -> None:
         """Show lines of a unified diff."""
