@@ -111,7 +111,9 @@ def reply(to: str, author: str, outcomes: Sequence[Outcome]) -> str:
     texts = []
     for outcome in outcomes:
         text = outcome_text(outcome)
-        label = f"`{outcome.service}`: " if len({o.service for o in outcomes}) > 1 and outcome.service else ""
+        label = (
+            f"{code(outcome.service)}: " if len({o.service for o in outcomes}) > 1 and outcome.service else ""
+        )
         texts.append(label + text)
     joined = "\n\n---\n\n".join(texts)
     first = next((o for o in outcomes if o.decision not in {"done", "already", "answered"}), outcomes[0])
@@ -145,8 +147,26 @@ def notice(name: str, text: str, record: Record | None = None) -> str:
 def _fit(text: str, marker: str) -> str:
     room = LONGEST_BODY - len(marker)
     if len(text) > room:
-        text = text[:room] + "\n\n… (shortened)"
+        text = _cut(text, room) + "\n\n… (shortened)"
     return f"{text}\n\n{marker}\n"
+
+
+def _cut(text: str, room: int) -> str:
+    """Give the first lines of a text, and the end of a block that was open there.
+
+    No line is halved: half a code span is no code, and what a person wrote in it would be live.
+    """
+    kept: list[str] = []
+    fence = indent = ""
+    for line in text[:room].split("\n")[:-1]:
+        kept.append(line)
+        mark = line.lstrip()
+        if fence:
+            fence = "" if mark.rstrip() == fence else fence
+        elif mark.startswith("```"):
+            fence = mark[: len(mark) - len(mark.lstrip("`"))]
+            indent = line[: len(line) - len(mark)]
+    return "\n".join([*kept, indent + fence] if fence else kept)
 
 
 # --- the rollout in words ---------------------------------------------------------------------

@@ -18,7 +18,7 @@ from bot.core.traffic import Split, finish, give_back, shift
 from bot.core.trailers import CANCEL, ROLLBACK, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from bot.core.rules import RuleSet
@@ -77,8 +77,8 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
         split: The block on the base branch, with the server's defaults.
         records: Of this service, from the base branch's history, newest first.
     """
-    record = next(iter(records), None)
-    if record is None or record.step == CANCEL:
+    record = next(iter(_counted(records)), None)
+    if record is None:
         return NOTHING
     if record.step == ROLLBACK:
         back = split.percent_of(record.stable) == ALL and not split.floating_percent
@@ -89,6 +89,16 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
         phase = Phase.NONE if record.weight == ALL else Phase.DRIFTED
         return Rollout(phase, None if phase is Phase.NONE else record, split.percent_of(record.candidate))
     return Rollout(Phase.DONE if reached == ALL else Phase.ROLLING, record, reached)
+
+
+def _counted(records: Iterable[Record]) -> Iterator[Record]:
+    """Leave out what was taken back before the merge: it never moved traffic, and ends no other rollout."""
+    taken_back: set[int] = set()
+    for record in records:
+        if record.step == CANCEL:
+            taken_back.add(record.pull)
+        elif record.pull not in taken_back:
+            yield record
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,11 @@ class Record:
     comment: int
 
     def trailers(self) -> str:
-        """Give the lines that stand at the end of the commit's message."""
+        """Give the lines that stand at the end of the commit's message.
+
+        Raises:
+            ValueError: They would not say the same when they are read again.
+        """
         step = f"{self.step}/{len(self.steps)}" if isinstance(self.step, int) else self.step
         lines = {
             "Service": self.service,
@@ -59,7 +63,10 @@ class Record:
             "Requested-By": self.requested_by,
             "Comment": self.comment,
         }
-        return "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
+        text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
+        if len(records(text)) != 1 or records(text)[0].service != self.service:
+            raise ValueError(f"no trailers: {self}")
+        return text
 
 
 def records(message: str) -> tuple[Record, ...]:

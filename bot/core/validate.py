@@ -29,6 +29,14 @@ def is_label(name: str) -> bool:
     return len(name) <= LONGEST_LABEL and DNS_1035.fullmatch(name) is not None
 
 
+def is_namespace(name: str) -> bool:
+    """Whether a name is a DNS-1123 label, as namespaces are: it may begin with a digit."""
+    return (
+        len(name) <= LONGEST_LABEL
+        and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", name, re.ASCII) is not None
+    )
+
+
 def is_qualified(name: str) -> bool:
     """Whether a name is a Kubernetes *qualified name*: all that the server asks of ``revisionName``."""
     prefix, slash, rest = name.rpartition("/")

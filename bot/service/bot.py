@@ -18,7 +18,7 @@ from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.text import code
 from bot.core.usage import BY_VERB
 from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
-from bot.service import answering, proposing, starting, verbs
+from bot.service import answering, ending, proposing, starting, verbs
 from bot.service.checks import plan_check
 from bot.service.converge import converge
 from bot.service.desk import Desk
@@ -252,7 +252,10 @@ class Bot:
             outcome = _dispatch(Case(desk, scene, service), command)
         except Declined as error:
             return declined(*error.problems, verb=command.verb, service=name)
-        except (OutsideFailure, Missing, Moved, Exists):
+        except Missing as gone:
+            # Also what is there may be told as missing for a moment; a command never ends without an answer.
+            raise OutsideFailure(f"not found: {gone}") from gone
+        except (OutsideFailure, Moved, Exists):
             raise
         except Refused as refusal:
             return declined(*proposing.refused(refusal).problems, verb=command.verb, service=name)
@@ -325,7 +328,7 @@ def _dispatch(case: Case, command: c.Command) -> Outcome:
         case c.Plan():
             return starting.plan(case, command)
         case c.Cancel():
-            return starting.cancel(case, command)
+            return ending.cancel(case, command)
         case c.Promote():
             return verbs.promote(case, command)
         case c.Rollback():

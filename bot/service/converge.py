@@ -18,7 +18,8 @@ from bot.core.rollout import Gate, Phase, judge, moved, step_record
 from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing
-from bot.service.proposing import GATE, PLAN, Ours
+from bot.service.proposing import GATE, Ours
+from bot.service.rebuilding import refresh, renew
 
 if TYPE_CHECKING:
     from bot.core.rules import RuleSet
@@ -46,17 +47,20 @@ class Progress:
     gate: Gate | None = None
     merged: tuple[int, ...] = ()
     refusal: str = ""
+    problem: Declined | None = None
 
 
-def converge(desk: Desk, service: Service) -> Progress:
+def converge(desk: Desk, service: Service, *, merges: bool = True) -> Progress:
     """Look at a service and carry out what is missing, until nothing is.
+
+    Without ``merges`` no step is merged, even if it may be: somebody is about to stop the rollout.
 
     Raises:
         OutsideFailure: GitHub did not answer; the next look goes on from there.
     """
     merged: tuple[int, ...] = ()
     while len(merged) < LONGEST_CHAIN:
-        progress = _once(desk, service)
+        progress = _once(desk, service, merges=merges)
         merged += progress.merged
         if not progress.merged:
             return replace(progress, merged=merged)
@@ -64,7 +68,7 @@ def converge(desk: Desk, service: Service) -> Progress:
     return Progress(None, again=desk.now() + LATER, merged=merged)
 
 
-def _once(desk: Desk, service: Service) -> Progress:
+def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
     if desk.tip(service.base) is None:
         return Progress(None)
     try:
@@ -77,6 +81,8 @@ def _once(desk: Desk, service: Service) -> Progress:
     ours = _without_leftovers(desk, standing, ours)
     if rollout.record is not None and rollout.phase in {Phase.DONE, Phase.ROLLED_BACK}:
         _summarise(desk, standing, rollout.record)
+    for one in ours:
+        renew(desk, standing, one)
     back = next((o for o in ours if o.proposal.kind == "rollback"), None)
     if rollout.phase is Phase.DRIFTED:
         for step in (o for o in ours if o.proposal.kind == "step"):
@@ -85,10 +91,11 @@ def _once(desk: Desk, service: Service) -> Progress:
     if rollout.phase is not Phase.ROLLING or back is not None:
         return Progress(standing)
     try:
-        return _next_step(desk, standing, ours)
+        return _next_step(desk, standing, ours, merges=merges)
     except Declined as error:
         _tell_unreadable(desk, service, error)
-        return Progress(standing)
+        _tell_no_step(desk, standing, ours, error)
+        return Progress(standing, again=desk.now() + LATER, problem=error)
 
 
 def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
@@ -98,6 +105,16 @@ def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
             GATE, "failure", "The manifest on the base branch cannot be read", text, external_id="unreadable"
         )
         desk.repo.set_check(step.pull.head_sha, check)
+
+
+def _tell_no_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], error: Declined) -> None:
+    """Say once on the first pull request that the next step cannot be proposed, where no step could."""
+    record, weight = standing.rollout.record, standing.rollout.next_weight
+    if record is None or any(o.proposal.kind == "step" for o in ours):
+        return
+    problems = "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
+    text = f"The step to {weight} % cannot be proposed; I try again.\n\n{problems}"
+    proposing.notify(desk, record.pull, f"no-step-{record.rollout}-{weight}", text, record)
 
 
 def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> tuple[Ours, ...]:
@@ -135,7 +152,7 @@ def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, 
     return "overtaken", f"Closed: the candidate has {rollout.weight} % already."
 
 
-def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> Progress:
+def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges: bool) -> Progress:
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return Progress(standing)
@@ -147,13 +164,15 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -> Progre
         if latest is not None and latest.pull.state == "closed":
             return _closed_step(desk, standing, latest)
         step = latest if latest is not None else open_step(desk, standing, record, rules, weight)
-    return _judge_step(desk, standing, rules, step)
+    return _judge_step(desk, standing, rules, step, merges=merges)
 
 
 def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
     if step.pull.merged:
-        # Merged, and the base branch does not show it yet: GitHub's replicas lag for a moment.
-        return Progress(standing, again=desk.now() + SOON)
+        # Merged, and the base branch does not show it yet: GitHub's replicas lag for a moment. Where that
+        # goes on, it was merged elsewhere, or what it brought was taken out again.
+        lags = step.pull.merged_at is None or desk.now() - step.pull.merged_at < LATER
+        return Progress(standing, again=desk.now() + (SOON if lags else LATER))
     if not step.proposal.closed and step.proposal.hold is None:
         text = (
             f"Closing this means **hold**: {code(standing.service.name)} stays at {standing.rollout.weight} %. "
@@ -213,23 +232,15 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
     change = _change(standing, weight, rules)
     gate = gate_of(desk, proposal, rules)
-    step = proposing.propose(
+    return proposing.propose(
         desk,
         standing.tip,
         change,
         proposal,
+        proposing.plan_of_step(change, standing.split, weight),
         title=report.step_title(standing.service.name, proposal.before, weight),
         body=report.step_body(proposal, change.record, standing.split, change.split, rules, gate),
     )
-    plan = Check(
-        PLAN,
-        "success",
-        f"{weight} % for {change.record.candidate}",
-        report.split_table(standing.split, change.split),
-        external_id="plan-ok",
-    )
-    desk.repo.set_check(step.pull.head_sha, plan, fresh=True)
-    return step
 
 
 def _change(standing: Standing, weight: int, rules: RuleSet) -> Change:
@@ -328,9 +339,9 @@ def hold_words(hold: Hold) -> str:
     return f"On hold by {code(hold.by)}{reason}"
 
 
-def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> Progress:
+def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, merges: bool) -> Progress:
     change = _change(standing, step.proposal.weight, rules)
-    step, extra, sound = _refresh(desk, standing, change, step)
+    step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, step.proposal, rules)
     body = report.step_body(step.proposal, change.record, standing.split, change.split, rules, gate)
     step = proposing.rewrite(desk, step, step.proposal, body)
@@ -344,55 +355,10 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> P
         step.pull.head_sha, proposing.gate_check(step, gate, standing.split, change.split, extra)
     )
     wished = step.proposal.wish is not None
-    if gate.passes and (wished or (rules.auto and step.proposal.before > 0)) and not step.pull.draft:
+    wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
+    if gate.passes and wanted and not step.pull.draft:
         return _merge(desk, standing, step, gate)
     return Progress(standing, again=gate.until, step=step, gate=gate)
-
-
-def _refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple[Ours, str, bool]:
-    """Rebuild a step whose base changed under it; a person's commits are kept and judged.
-
-    Returns:
-        The step, a remark for its check, and whether its file is what the step says.
-    """
-    expected = change.content()
-    try:
-        file = desk.repo.file(standing.service.path, step.pull.head_sha)
-    except Refused:
-        file = None
-    if file is not None and file.content == expected:
-        return step, "", True
-    if all(commit.ours for commit in desk.repo.commits_of(step.pull.number)):
-        message = report.commit_message(change.record, step.proposal.before, "Rebuilt from the base branch.")
-        sha = desk.repo.commit_on(standing.tip, standing.service.path, expected, message)
-        try:
-            desk.repo.move_branch(step.pull.head_ref, old=step.pull.head_sha, new=sha)
-        except Moved:
-            return step, "The branch moved while it was rebuilt.", False
-        return Ours(replace(step.pull, head_sha=sha), step.proposal), "", True
-    return step, _on_hand_edit(desk, standing, change, step), False
-
-
-def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) -> str:
-    from bot.service.reading import read_held  # noqa: PLC0415 - only people's commits need it
-
-    try:
-        held = read_held(desk.repo, standing.service.path, standing.service.id, step.pull.head_sha)
-    except Declined as error:
-        return "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
-    if held is None:
-        return f"{code(standing.service.name)} is not in this branch any more."
-    said = (
-        "keeps the step's split and changes other lines"
-        if held.version.split == change.split
-        else "holds another split than the step"
-    )
-    return (
-        f"A person committed to this branch: the file {said}. The bot has stopped rewriting it and will not merge "
-        "it by itself; a person may. An edit that equals a later step counts as that step.\n\n"
-        f"{report.split_table(standing.split, held.version.split)}\n\n"
-        "To have the step built again, close this pull request, delete its branch and comment `/resume`."
-    )
 
 
 def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
@@ -436,34 +402,36 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
 
 
 def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> None:
-    """Edit the reply to a remembered promotion: its outcome has changed. Nobody is pinged again.
+    """Edit the replies to remembered promotions: their outcome has changed. Nobody is pinged again.
 
     It is done on arrival, before anything follows, so that whoever merged and whatever was interrupted then,
-    the next look finds the reply as it was and edits it.
+    the next look finds the replies as they were and edits them.
     """
     wish = step.proposal.wish
-    if wish is None or wish.to == desk.answering:
+    waiting = {wish.to, *step.proposal.seen} - {desk.answering} if wish is not None else set()
+    if wish is None or not waiting:
         return
-    for comment in desk.repo.comments(wish.pull):
-        answer = Answer.read(comment.body) if comment.ours else None
-        if answer is not None and answer.to == wish.to and answer.decision == "pending":
-            rules = desk.rulebook.get(record.rules)
-            weight = step.proposal.weight
-            text = (
-                f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
-                f"{report.after(record, rules, weight)}"
-            )
-            step_label = report.step_label(replace(record, step=record.steps.index(weight) + 1))
-            outcome = Outcome(
-                "done",
-                "applied",
-                text,
-                verb="promote",
-                service=standing.service.name,
-                rollout=record.rollout,
-                step=step_label,
-            )
-            desk.repo.edit_reply(comment.id, report.reply(wish.to, wish.by, [outcome]))
+    rules, weight = desk.rulebook.get(record.rules), step.proposal.weight
+    text = (
+        f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
+        f"{report.after(record, rules, weight)}"
+    )
+    outcome = Outcome(
+        "done",
+        "applied",
+        text,
+        verb="promote",
+        service=standing.service.name,
+        rollout=record.rollout,
+        step=report.step_label(replace(record, step=record.steps.index(weight) + 1)),
+    )
+    for number in dict.fromkeys((wish.pull, step.pull.number, record.pull)):
+        comments = desk.repo.comments(number)
+        authors = {f"{c.kind}/{c.id}": c.author.login for c in comments} | {wish.to: wish.by}
+        for comment in comments:
+            answer = Answer.read(comment.body) if comment.ours else None
+            if answer is not None and answer.decision == "pending" and answer.to in waiting & authors.keys():
+                desk.repo.edit_reply(comment.id, report.reply(answer.to, authors[answer.to], [outcome]))
 
 
 # --- the end ----------------------------------------------------------------------------------
@@ -472,7 +440,10 @@ def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> 
 def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
     """Write the end of a rollout on the pull request it began on, once."""
     name = f"{standing.rollout.phase}-{record.rollout}"
-    answers = (Answer.read(c.body) for c in desk.repo.comments(record.pull) if c.ours)
+    try:
+        answers = [Answer.read(c.body) for c in desk.repo.comments(record.pull) if c.ours]
+    except Missing:
+        return  # the history came from another repository
     if any(a is not None and a.to == name for a in answers):
         return
     if standing.rollout.phase is Phase.DONE:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from bot.core.problems import Declined, Problem
 from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
 from bot.core.text import code
-from bot.core.validate import problems_of
+from bot.core.validate import is_namespace, problems_of
 from bot.manifests.knative import edit_service
 from bot.service.reading import Historian, Service, Standing, read_file, standing
 
@@ -123,6 +123,9 @@ def edited(held: Held, split: Split, template_name: str | None = None) -> bytes:
     problems = problems_of(
         split, service=m.name, template_name=template_name or m.template_name, place=held.place
     )
+    if m.namespace is not None and not is_namespace(m.namespace):
+        # It goes into the trailers of the commit, where a line feed would begin another one.
+        problems += (Problem("split-invalid", f"{code(m.namespace)} is no namespace.", place=held.place),)
     if problems:
         raise Declined(*problems)
     return edit_service(held.file.content, m.path, m, targets=split.targets, template_name=template_name)

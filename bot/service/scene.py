@@ -159,12 +159,12 @@ class Scene:
                 )
             return hits
         if len(services) > 1:
-            first = services[0].name
+            example = code(f"/canary {services[0].name} 25")
             raise Declined(
                 Problem(
                     "which-service",
                     f"This pull request touches {names}.",
-                    f"Name one, or `all`: `/canary {first} 25` or `/canary all 25`.",
+                    f"Name one, or `all`: {example} or `/canary all 25`.",
                 )
             )
         return services

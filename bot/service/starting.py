@@ -1,6 +1,6 @@
 """``/canary`` itself: a rollout begins with a commit on the pull request, or with a start pull request.
 
-``/canary plan`` shows the same without writing; ``/canary cancel`` takes it back.
+``/canary plan`` shows the same without writing.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report, trailers
+from bot.core import report, trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, Started, StartFacts, start
@@ -21,9 +21,8 @@ from bot.service import proposing
 from bot.service.checks import Known, plan_check
 from bot.service.converge import converge
 from bot.service.desk import edited
-from bot.service.reading import Held, read_file, read_held, records_of_pull
+from bot.service.reading import Held, read_held, records_of_pull
 from bot.service.scene import Kind
-from bot.service.verbs import need_rollout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,11 +59,12 @@ class Draft:
 
 def armed_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
     """Give the record of an unmerged rollout on a feature pull request: the bot's last commit in it."""
-    last = _last_record(desk, pull, service)
+    last = last_record(desk, pull, service)
     return last if last is not None and last.step != CANCEL else None
 
 
-def _last_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
+def last_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
+    """Give the bot's last record of a service on an unmerged pull request, a cancellation included."""
     own = (commit for commit in desk.repo.commits_of(pull.number) if commit.ours)
     found = [r for commit in own for r in trailers.records(commit.message) if r.service == service.key]
     return found[-1] if found else None
@@ -83,7 +83,9 @@ def draft(case: Case, command: c.Canary) -> Draft:
     target = standing.held if merged else one.target
     if target is None:
         raise Declined(Problem("no-service", f"{code(service.name)} is not in this pull request any more."))
-    before = read_held(desk.repo, service.path, service.id, scene.pull.base_sha) if merged else standing.held
+    # Where the pull request moves the file, the base branch has the service under its old path.
+    origin = standing.held if standing.held is not None else one.before
+    before = read_held(desk.repo, service.path, service.id, scene.pull.base_sha) if merged else origin
     if before is None and not merged:
         raise _new_service(service)
     armed = _proposed_record(case) if merged else None
@@ -95,7 +97,7 @@ def draft(case: Case, command: c.Canary) -> Draft:
             key=service.key,
             before=before.version if before is not None else None,
             target=target.version,
-            base_split=standing.split,
+            base_split=origin.version.split if origin is not None else standing.split,
             running=standing.rollout,
             rules=rules,
             pull=scene.pull.number,
@@ -109,7 +111,7 @@ def draft(case: Case, command: c.Canary) -> Draft:
         )
     )
     content = edited(target, started.split, started.template_name)
-    return Draft(target, standing.held, started, rules, content)
+    return Draft(target, origin, started, rules, content)
 
 
 def _open_start(case: Case) -> proposing.Ours | None:
@@ -163,10 +165,10 @@ def canary(case: Case, command: c.Canary) -> Outcome:
         )
     if scene.kind is Kind.MERGED:
         return _start_after_merge(case, command)
-    return _twice(case, lambda: _commit_to_pull(case, command))
+    return twice(case, lambda: _commit_to_pull(case, command))
 
 
-def _twice(case: Case, write: Callable[[], Outcome]) -> Outcome:
+def twice(case: Case, write: Callable[[], Outcome]) -> Outcome:
     """Write, and once more on what is there now where it moved; a second race is the reviewer's to look at."""
     scene = case.scene
     try:
@@ -224,13 +226,13 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
         raise HeadMoved from None
     except Refused as refusal:
         raise proposing.refused(refusal) from None
-    case.scene.moved(sha, _with_content(case, plan.held, plan.content))
-    _plan_check(case, record)
+    case.scene.moved(sha, with_content(case, plan.held, plan.content))
+    check_own(case, record)
     diff = unified(plan.held.file.content, plan.content, service.path)
     return _armed_outcome(case, record, plan.held, plan.base, diff, plan)
 
 
-def _plan_check(case: Case, record: Record | None) -> None:
+def check_own(case: Case, record: Record | None) -> None:
     """Set the check on the commit that was made just now, from what is known of it."""
     known = Known(case.scene.touched(case.desk), record)
     check = plan_check(case.desk, case.scene.pull, known)
@@ -238,7 +240,7 @@ def _plan_check(case: Case, record: Record | None) -> None:
         case.desk.repo.set_check(case.scene.pull.head_sha, check, fresh=True)
 
 
-def _with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
+def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
     """Give the pull request's services as they are with another content of one file."""
     file = replace(held.file, content=content, blob="")
     found = {m.id: m for m in find_services(content, file.path).manifests}
@@ -311,6 +313,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         record.rollout,
         record.weight,
     ):
+        converge(desk, service)  # rebuilds it, should the base branch have gone on
         text = f"#{earlier.pull.number} starts {code(service.name)} at {record.weight} % already; merging applies it."
         return case.outcome("already", "already", text, record)
     if not plan.changes:
@@ -378,7 +381,7 @@ def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outc
     return case.outcome("done", "proposed", "\n\n".join(parts), record)
 
 
-# --- plan and cancel --------------------------------------------------------------------------
+# --- plan --------------------------------------------------------------------------
 
 
 def plan(case: Case, command: c.Plan) -> Outcome:
@@ -407,88 +410,3 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         report.calendar(record, rules, case.desk.now()),
     ]
     return case.outcome("answered", "shown", "\n\n".join(parts), record)
-
-
-def cancel(case: Case, _command: c.Cancel) -> Outcome:
-    """End the rollout and leave traffic as it is; take back a canary that is not merged yet."""
-    if case.scene.kind is Kind.OPEN:
-        record = _last_record(case.desk, case.scene.pull, case.service)
-        if record is not None and record.step == CANCEL and record.comment == case.scene.comment.id:
-            return _disarmed(case, record, case.scene.pull.head_sha)  # an interrupted try of this comment
-        if record is not None and record.step != CANCEL:
-            return _twice(case, lambda: _disarm(case))
-    desk, name = case.desk, code(case.service.name)
-    starts = [o for o in proposing.open_for(desk, case.service) if o.proposal.kind == "start"]
-    standing = case.standing()
-    if starts and standing.rollout.phase is not Phase.ROLLING:
-        for one in starts:
-            proposing.close(desk, one, "cancelled", text="Closed: the rollout was cancelled before it began.")
-        return case.outcome("done", "applied", f"#{starts[0].pull.number} is closed; {name} stays as it is.")
-    record = need_rollout(case, standing)
-    progress = converge(desk, case.service)
-    step = progress.step
-    if step is None:
-        weight = standing.rollout.next_weight
-        branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
-        step = next(iter(proposing.from_branch(desk, branch)), None)
-    key = case.scene.key
-    if step is not None and step.proposal.closed == "cancelled" and key not in step.proposal.seen:
-        return case.outcome("already", "already", f"The rollout of {name} is cancelled already.", record)
-    if step is not None and step.pull.state == "open":
-        proposing.close(
-            desk,
-            step,
-            "cancelled",
-            text="Closed: the rollout was cancelled; traffic stays as it is.",
-            command=key,
-        )
-    elif step is not None:
-        proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
-    text = (
-        f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
-        f"{code(record.candidate)}. `/rollback` still turns back."
-    )
-    return case.outcome("done", "applied", text, record)
-
-
-def _disarm(case: Case) -> Outcome:
-    """Give the file back the bytes it had before the bot's first commit, if nobody else edited it since."""
-    desk, pull, path = case.desk, case.scene.pull, case.service.path
-    own = [
-        commit
-        for commit in desk.repo.commits_of(pull.number)
-        if commit.ours and any(r.service == case.service.key for r in trailers.records(commit.message))
-    ]
-    record = trailers.records(own[-1].message)[-1]
-    now = read_file(desk.repo, path, pull.head_sha)
-    first = read_file(desk.repo, path, own[0].parents[0]) if own and own[0].parents else None
-    chain = [read_file(desk.repo, path, sha) for commit in own[1:] for sha in commit.parents[:1]]
-    written = [read_file(desk.repo, path, commit.sha) for commit in own]
-    untouched = [f.blob if f else None for f in written] == [f.blob if f else None for f in [*chain, now]]
-    if now is None or first is None or not untouched:
-        raise Declined(
-            Problem(
-                "head-moved",
-                f"{code(path)} was changed by others after the bot's commit, so it cannot be taken back exactly.",
-                "Set the traffic block by hand, or merge with another share.",
-            )
-        )
-    author, comment = case.scene.comment.author.login, case.scene.comment.id
-    cancelled = replace(record, step=CANCEL, weight=0, requested_by=author, comment=comment)
-    message = report.commit_message(cancelled, record.weight, "Cancelled.")
-    try:
-        sha = desk.repo.commit_file(pull.head_ref, now, first.content, message)
-    except Moved:
-        raise HeadMoved from None
-    except Refused as refusal:
-        raise proposing.refused(refusal) from None
-    held = Held(now, case.scene.manifest(desk, case.service))
-    case.scene.moved(sha, _with_content(case, held, first.content))
-    _plan_check(case, None)
-    return _disarmed(case, cancelled, sha)
-
-
-def _disarmed(case: Case, record: Record, sha: str) -> Outcome:
-    done = "Would be taken back" if case.desk.rehearsal else f"Taken back in {code(sha[:7])}"
-    text = f"{done}: {code(case.service.path)} is byte for byte what it was before the bot's first commit."
-    return case.outcome("done", "applied", text, record)

