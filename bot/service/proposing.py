@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.core import naming, report
 from bot.core.markers import Answer, Proposal
 from bot.core.problems import Declined, OutsideFailure, Problem
+from bot.core.rollout import ALL
 from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
 
@@ -249,5 +250,7 @@ def step_change(standing: Standing, record: Record, split: Split, reason: str) -
 
 def rules_line(rules: RuleSet, weight: int) -> str:
     """Give the sentence on a rule set that a commit message carries."""
+    if weight == ALL:
+        return f"Rule set {rules.id}: {weight} % ends the rollout."
     bake = report.minutes(rules.bake_at(weight).total_seconds())
     return f"Rule set {rules.id}: {weight} % bakes {bake} before the next step."
