@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -51,7 +52,9 @@ def test_the_first_example_is_what_the_bot_writes(tmp_path: Path) -> None:
     command = block("On a working tree", "console").strip()
     assert command == '.venv/bin/canary comment "/canary 25" apps/customer.yaml'
     words = [sys.executable, "-m", "bot", "comment", "/canary 25", "apps/customer.yaml"]
-    done = subprocess.run(words, cwd=tmp_path, check=True, capture_output=True, text=True)
+    here = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True, env=here)
+    assert done.returncode == 0, done.stderr
     assert block("commented on", "diff") in done.stdout
 
 
