@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _MANIFEST = (".yaml", ".yml", ".json")
 _SQUASHED = re.compile(r"\(#([0-9]{1,9})\)$", re.ASCII)
-LOOK_UPS = 3  # squash merges whose pull requests are asked for the bot's commits
+LOOK_UPS = 3  # squash and rebase merges whose pull requests are asked for the bot's commits
 CACHED = 2000
 
 
@@ -207,25 +207,37 @@ class Historian:
         result: list[Record] = []
         look_ups = LOOK_UPS
         for commit in repo.history(path, sha):
-            own = tuple(reversed(trailers.records(commit.message))) if commit.ours else ()
+            said = trailers.records(commit.message)
+            own = tuple(reversed(said)) if commit.ours else ()
             squashed = _SQUASHED.search(commit.message.partition("\n")[0])
-            if not own and squashed is not None and look_ups:
+            if not own and (said or squashed is not None) and look_ups:
                 look_ups -= 1
-                own = self._of_squash(repo, commit, int(squashed[1]))
+                own = self._of_pull(repo, commit, None if squashed is None else int(squashed[1]))
             result += own
         return tuple(result)
 
-    def _of_squash(self, repo: Repository, commit: Commit, number: int) -> tuple[Record, ...]:
+    def _of_pull(self, repo: Repository, commit: Commit, number: int | None) -> tuple[Record, ...]:
+        """Give the records of the pull request that brought a commit which is not the bot's own any more.
+
+        A squash puts the pull request's number into the subject. A rebase keeps the message, and GitHub does
+        not sign the commit that it makes anew: without a number GitHub itself is asked.
+        """
         key = (repo.name, commit.sha)
         with self._lock:
             if key in self._known:
                 return self._known[key]
         found: tuple[Record, ...] = ()
         try:
-            # The subject is anybody's text: the pull request must name this very commit as its merge.
-            found = tuple(reversed(records_of_pull(repo, number)))
-            if found and repo.pull(number).merge_sha != commit.sha:
-                found = ()
+            if number is None:
+                brought = repo.pull_of_commit(commit.sha)
+                if brought is None:
+                    return ()  # not remembered: GitHub may know a moment later
+                found = tuple(reversed(records_of_pull(repo, brought.number)))
+            else:
+                # The subject is anybody's text: the pull request must name this very commit as its merge.
+                found = tuple(reversed(records_of_pull(repo, number)))
+                if found and repo.pull(number).merge_sha != commit.sha:
+                    found = ()
         except Missing:
             pass
         with self._lock:

@@ -370,7 +370,9 @@ def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outc
         f"{proposing.done(case.desk, ours)}: {code(case.service.name)} starts at **{ours.proposal.weight} %**."
     ]
     record = None
-    if plan is not None:
+    if plan is None:
+        record = _proposed_record(case)
+    else:
         record = plan.started.record
         before = plan.base.version.split if plan.base else None
         parts += [

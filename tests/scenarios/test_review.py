@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from bot.adapters.github.values import Authorship
 from tests.scenarios.inert import live
 from tests.scenarios.stage import CUSTOMER, PATH, VERSION_4, Stage
 
@@ -92,6 +95,25 @@ class TestOtherRollouts:
         )
         assert stage.say(number, "/promote").code == "not-merged-yet"
         assert stage.split() == {"customer-v3": 75, "customer-v4": 25}
+
+
+@pytest.mark.parametrize("method", ["squash", "rebase", "merge"])
+def test_commits_must_be_signed(stage: Stage, monkeypatch: pytest.MonkeyPatch, method: str) -> None:
+    """GitHub's own rebase makes commits anew, and does not sign them; github.com's must be signed."""
+    believes = Authorship.commit_is_ours
+
+    def strictly(self: Authorship, data: Any) -> bool:
+        return believes(self, data) and bool(data["commit"]["verification"]["verified"])
+
+    monkeypatch.setattr(Authorship, "commit_is_ours", strictly)
+    number = stage.feature()
+    stage.say(number, "/canary 25")
+    stage.merge(number, method=method)
+    step = stage.step()
+    assert step.title == "customer: 25 % → 50 %"
+    stage.later(minutes=31)
+    stage.merge(step.number, method=method)
+    assert stage.step().title == "customer: 50 % → 100 %"
 
 
 class TestSteps:
