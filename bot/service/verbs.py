@@ -346,6 +346,10 @@ def hold(case: Case, command: c.Hold) -> Outcome:
         )
         return case.outcome("done", "applied", text, record, hold=asked)
     home, standing = _home(case)
+    if scene.key in home.proposal.seen and home.proposal.hold is None:
+        # Its reply is gone, so it is worked off again; what was resumed since is not held anew.
+        text = f"This comment held {name}; it was resumed since."
+        return case.outcome("already", "already", text, standing.rollout.record)
     rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=asked).saw(scene.key))
     if rewritten.pull.state == "open" and standing.rollout.phase is Phase.ROLLING:
         converge(desk, case.service)
