@@ -407,9 +407,7 @@ def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> 
     It is done on arrival, before anything follows, so that whoever merged and whatever was interrupted then,
     the next look finds the replies as they were and edits them.
     """
-    wish = step.proposal.wish
-    waiting = {wish.to, *step.proposal.seen} - {desk.answering} if wish is not None else set()
-    if wish is None or not waiting:
+    if step.proposal.wish is None:
         return
     rules, weight = desk.rulebook.get(record.rules), step.proposal.weight
     text = (
@@ -425,13 +423,7 @@ def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> 
         rollout=record.rollout,
         step=report.step_label(replace(record, step=record.steps.index(weight) + 1)),
     )
-    for number in dict.fromkeys((wish.pull, step.pull.number, record.pull)):
-        comments = desk.repo.comments(number)
-        authors = {f"{c.kind}/{c.id}": c.author.login for c in comments} | {wish.to: wish.by}
-        for comment in comments:
-            answer = Answer.read(comment.body) if comment.ours else None
-            if answer is not None and answer.decision == "pending" and answer.to in waiting & authors.keys():
-                desk.repo.edit_reply(comment.id, report.reply(answer.to, authors[answer.to], [outcome]))
+    proposing.answer_again(desk, step, outcome)
 
 
 # --- the end ----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.core import naming, report
 from bot.core.markers import Answer, Proposal
+from bot.core.outcome import Outcome
 from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.rollout import ALL
 from bot.ports import Check, Exists, Moved, Refused
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 GATE = "canary / gate"
 PLAN = "canary / plan"
 LABEL = "canary"
+_INSTEAD = {"superseded": "superseded", "rollback": "rollback-open", "overtaken": "already"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +191,28 @@ def close(desk: Desk, ours: Ours, why: str, *, text: str, command: str = "") -> 
     """
     closed = replace(ours.proposal, closed=why)
     rewrite(desk, ours, closed.saw(command) if command else closed)
+    if ours.proposal.wish is not None:
+        problem = Problem(_INSTEAD.get(why, "no-rollout"), f"#{ours.pull.number} was not merged. {text}")
+        declined = Outcome("declined", problem.code, problems=(problem,), verb="promote")
+        service = ours.proposal.service.rpartition("/")[2]
+        answer_again(desk, ours, replace(declined, service=service, rollout=ours.proposal.rollout))
     notify(desk, ours.pull.number, f"closed-{why}", text, again=ours.proposal.closed == why)
     desk.repo.close_pull(ours.pull.number)
+
+
+def answer_again(desk: Desk, step: Ours, outcome: Outcome) -> None:
+    """Edit the replies to remembered promotions of a step; nobody is pinged again."""
+    wish = step.proposal.wish
+    waiting = {wish.to, *step.proposal.seen} - {desk.answering} if wish is not None else set()
+    if wish is None or not waiting:
+        return
+    for number in dict.fromkeys((wish.pull, step.pull.number, step.proposal.pull)):
+        comments = desk.repo.comments(number)
+        authors = {f"{c.kind}/{c.id}": c.author.login for c in comments} | {wish.to: wish.by}
+        for comment in comments:
+            answer = Answer.read(comment.body) if comment.ours else None
+            if answer is not None and answer.decision == "pending" and answer.to in waiting & authors.keys():
+                desk.repo.edit_reply(comment.id, report.reply(answer.to, authors[answer.to], [outcome]))
 
 
 def notify(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core import report, trailers
+from bot.core import naming, report, trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, Started, StartFacts, start
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from bot.core import commands as c
     from bot.core.outcome import Outcome
+    from bot.core.rollout import Rollout
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.ports import Pull
@@ -297,7 +298,8 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     desk, service = case.desk, case.service
     standing = case.standing()
     running = standing.rollout
-    if running.record is not None and running.phase in {Phase.ROLLING, Phase.DRIFTED}:
+    goes_on = running.phase in {Phase.ROLLING, Phase.DRIFTED} and not _was_cancelled(case, running)
+    if running.record is not None and goes_on:
         _refuse_running(case, running.record, running.weight, command)
         if running.record.pull == case.scene.pull.number:
             text = f"{code(service.name)} is at {running.weight} % already."
@@ -345,6 +347,15 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     if check is not None:
         desk.repo.set_check(opened.pull.head_sha, check, fresh=True)
     return _start_outcome(case, opened, plan)
+
+
+def _was_cancelled(case: Case, running: Rollout) -> bool:
+    """Whether a person has ended the rollout that the base branch still shows."""
+    if running.record is None or running.next_weight is None:
+        return False
+    branch = naming.step_branch(running.record.rollout, running.next_weight)
+    latest = next(iter(proposing.from_branch(case.desk, branch)), None)
+    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == "cancelled"
 
 
 def _close_other_starts(case: Case, opened: proposing.Ours) -> None:

@@ -262,3 +262,46 @@ class TestFiles:
         assert other in reply.text
         stage.merge(number)
         assert len(stage.open_branches()) == 2
+
+
+class TestEnds:
+    """What ended can begin again, and what was wished is not left hanging."""
+
+    def test_a_canary_again_after_a_cancelled_rollout(self, stage: Stage) -> None:
+        number = begin(stage)
+        step = stage.step()
+        stage.say(number, "/canary cancel")
+        stage.notice(step.number, "closed-cancelled")
+        reply = stage.say(number, "/canary 50")
+        assert reply.code == "proposed"
+        assert stage.split(stage.step().head_ref) == {"customer-v3": 50, "customer-v4": 50}
+
+    def test_a_start_that_another_rollout_overtook(self, stage: Stage) -> None:
+        number = stage.feature()
+        stage.merge(number)
+        stage.say(number, "/canary 25")
+        start = stage.step()
+        nxt = stage.feature(VERSION_5, name="v5")
+        assert stage.say(nxt, "/canary 10").decision == "done"
+        stage.merge(nxt)
+        assert [p.head_ref for p in stage.run.world.pulls(stage.repo, state="open")] != [start.head_ref]
+
+    def test_who_asked_for_a_promotion_hears_of_the_rollback(self, stage: Stage) -> None:
+        number = begin(stage)
+        step = stage.step()
+        asked = stage.say(step.number, "/promote", by="kim")
+        stage.say(number, "/rollback")
+        stage.notice(step.number, "closed-rollback")
+        now = next(r for r in stage.all_replies(step.number) if r.answer.to == asked.answer.to)
+        assert now.decision != "pending"
+
+    def test_a_stop_is_never_answered_with_a_merge(self, stage: Stage) -> None:
+        number = begin(stage)
+        step = stage.step()
+        stage.say(step.number, "/promote")
+        stage.run.server.faults.add("PUT", f"/repos/{stage.repo}/pulls/2/merge", "405", 9)
+        stage.later(minutes=31)
+        stage.run.server.faults.clear()
+        stage.say(number, "/hold", by="tess")
+        assert stage.split() == {"customer-v3": 75, "customer-v4": 25}
+        assert step.state == "open"
