@@ -121,7 +121,8 @@ class Proposal:
 class Answer:
     """The outcome of a comment for machines; stands in the reply.
 
-    ``to`` is ``comment/<id>`` or ``review/<id>``, or the name of a notice.
+    ``to`` is ``comment/<id>`` or ``review/<id>``, or the name of a notice; ``also`` are further comments
+    that this reply answers.
     """
 
     to: str
@@ -132,6 +133,7 @@ class Answer:
     step: str = ""
     verbs: tuple[str, ...] = ()
     hold: Hold | None = None
+    also: tuple[str, ...] = ()
 
     def marker(self) -> str:
         """Give the text that stands in the reply."""
@@ -147,6 +149,7 @@ class Answer:
             held = {f.name: value[f.name] for f in fields(cls) if f.name in value}
             held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
             held["verbs"] = tuple(str(v) for v in held.get("verbs", ()))
+            held["also"] = tuple(str(v) for v in held.get("also", ()))
             return cls(**held)
         except (TypeError, ValueError, AttributeError):
             return None

@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 log = structlog.get_logger("canary")
 
 MAX_COMMAND_AGE = timedelta(hours=1)
-OLDEST = timedelta(hours=24)  # beyond that a comment is history: not even "too late" is said
-SWEEP_BACK = timedelta(hours=24)
+STOPPING_AGE = timedelta(hours=24)  # a day later even a rollback may be the wrong thing to do
+OLDEST = timedelta(hours=72)  # as long as GitHub keeps deliveries; older comments are history and get silence
+SWEEP_BACK = OLDEST
 FRESH = timedelta(hours=2)
+REFUSAL_PAUSE = timedelta(hours=1)
 
 _REACTIONS = {
     "done": Reaction.DONE,
@@ -114,7 +116,10 @@ class Bot:
         pull: Pull | None = None
         set_check = False
         stale = False
-        for comment, parsed in self._waiting(desk, comments):
+        waiting = self._waiting(desk, comments)
+        if why == "comment" and not waiting:
+            return None  # conversation: nothing else can have changed by it
+        for comment, parsed in waiting:
             if stale:
                 # The next command finds the world as the last one left it, our reply included.
                 comments = _conversation(desk.repo.comments(number), reviews)
@@ -171,7 +176,8 @@ class Bot:
 
     def _waiting(self, desk: Desk, comments: Sequence[Comment]) -> list[tuple[Comment, c.Parsed]]:
         """Give the comments that hold commands and have no answer of ours, in their order."""
-        answered = {a.to for x in comments if x.ours and (a := Answer.read(x.body)) is not None}
+        answers = [a for x in comments if x.ours and (a := Answer.read(x.body)) is not None]
+        answered = {key for a in answers for key in (a.to, *a.also)}
         waiting = []
         for comment in comments:
             if comment.ours or comment.author.is_bot or comment.edited:
@@ -193,7 +199,11 @@ class Bot:
         outcomes = self._outcomes(desk, scene, parsed)
         desk.answering = ""
         author = scene.comment.author.login
-        desk.repo.reply(scene.pull.number, report.reply(scene.key, author, outcomes))
+        refusal = _same_refusal(scene, outcomes, desk.now())
+        if refusal is None:
+            desk.repo.reply(scene.pull.number, report.reply(scene.key, author, outcomes))
+        else:
+            desk.repo.edit_reply(refusal[0].id, refusal[1])
         worst = next((o for o in outcomes if o.decision not in {"done", "pending", "answered"}), outcomes[0])
         desk.repo.react(scene.comment, _REACTIONS[worst.decision])
         log.info(
@@ -270,7 +280,8 @@ class Bot:
 
     def _too_late(self, desk: Desk, scene: Scene, parsed: c.Parsed) -> Outcome | None:
         age = desk.now() - scene.comment.created_at
-        if age <= self.max_command_age or all(isinstance(x, _EVER) for x in parsed.commands):
+        no_harm = age <= STOPPING_AGE and all(isinstance(x, _EVER) for x in parsed.commands)
+        if age <= self.max_command_age or no_harm:
             return None
         shown = f"{int(age.total_seconds() // 3600)} h {int(age.total_seconds() // 60) % 60} min"
         text = f"This command arrived too late ({shown}); nothing was done."
@@ -343,6 +354,29 @@ def _dispatch(case: Case, command: c.Command) -> Outcome:
             return answering.why(case, command)
         case _:  # pragma: no cover - ``check_built`` stands before
             raise ValueError(command)
+
+
+def _same_refusal(scene: Scene, outcomes: Sequence[Outcome], now: datetime) -> tuple[Comment, str] | None:
+    """Find an earlier reply that told the same person the same lack of a right, to be extended in place.
+
+    Who may not command could otherwise make the bot write as often as they like: one reply an hour.
+    """
+    if any(o.code != "not-allowed" for o in outcomes):
+        return None
+    authors = {f"{x.kind}/{x.id}": x.author.id for x in scene.comments}
+    for reply in scene.comments:
+        answer = Answer.read(reply.body) if reply.ours and now - reply.created_at < REFUSAL_PAUSE else None
+        if (
+            answer is None
+            or answer.code != "not-allowed"
+            or authors.get(answer.to) != scene.comment.author.id
+        ):
+            continue
+        if answer.verbs != tuple(o.verb for o in outcomes):
+            continue
+        extended = replace(answer, also=(*answer.also[-49:], scene.key))
+        return reply, reply.body.replace(answer.marker(), extended.marker())
+    return None
 
 
 def _general(command: c.Command) -> Outcome:

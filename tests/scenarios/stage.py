@@ -119,9 +119,11 @@ class Stage:
 
     def reply_to(self, comment: Comment) -> Reply:
         to = f"comment/{comment.id}"
-        replies = [r for n in self.numbers() for r in self.all_replies(n) if r.answer.to == to]
+        replies = [
+            r for n in self.numbers() for r in self.all_replies(n) if to in {r.answer.to, *r.answer.also}
+        ]
         assert len(replies) == 1, f"{len(replies)} replies to {comment.body!r}"
-        self._mark(replies[0].number, to)
+        self._mark(replies[0].number, replies[0].answer.to)
         return replies[0]
 
     def notice(self, number: int, name: str) -> Reply:

@@ -375,8 +375,21 @@ class TestTime:
         assert stage.split() == {"customer-v3": 75, "customer-v4": 25}
 
     def test_a_command_from_before_the_bot_came(self, stage: Stage) -> None:
-        """What is older than a day is history, of which nothing is said."""
+        """What is older than three days is history, of which nothing is said."""
         number = stage.feature()
-        said = self.late(stage, number, "/canary 25", hours=25)
+        said = self.late(stage, number, "/canary 25", hours=73)
         assert silent(stage, said)
         assert untouched(stage)
+
+
+def test_refusals_of_one_person_are_one_reply_an_hour(stage: Stage) -> None:
+    number = stage.feature()
+    first = stage.say(number, "/canary 25", by="rita")
+    before = len(stage.all_replies(number))
+    again = stage.write(number, "/canary 50", by="rita")
+    stage.settle()
+    assert stage.reply_to(again).answer.also == (f"comment/{again.id}",)
+    assert len(stage.all_replies(number)) == before
+    assert stage.reactions(again) == ["eyes", "-1"]
+    stage.later(minutes=61)
+    assert stage.say(number, "/canary 25", by="rita").answer.to != first.answer.to

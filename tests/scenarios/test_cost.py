@@ -1,4 +1,4 @@
-"""What each command costs: requests to GitHub, counted at the sandbox and published in docs/costs.md.
+"""What each command costs: requests to GitHub, counted at the sandbox and published in the README.
 
 ``python -m tests.scenarios.test_cost --write`` writes the table anew. Counted is what the bot sends with an
 installation's token, from the delivery of the comment to the last reaction on it. Left out are the token
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bot.entry.rehearsal import Rehearsal
     from bot.sandbox.faults import Request
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "costs.md"
+DOCUMENT = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- costs:begin -->", "<!-- costs:end -->"
 MOST_FOR_A_START = 10
 PATIENCE = 30.0
