@@ -19,7 +19,7 @@ from bot.core.text import code
 from bot.core.usage import BY_VERB
 from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
 from bot.service import answering, ending, proposing, starting, verbs
-from bot.service.checks import plan_check
+from bot.service.checks import no_gate, plan_check
 from bot.service.converge import converge
 from bot.service.desk import Desk
 from bot.service.reading import Historian, Service
@@ -141,7 +141,7 @@ class Bot:
             if pull.state == "open":
                 pull = desk.repo.pull(pull.number)  # the look may have rebuilt, merged or closed it
             if pull.state == "open":
-                self._check(desk, pull)
+                self._check(desk, pull, proposal)
             return None
         if pull.merged:
             for service in self._services_after_merge(desk, pull):
@@ -155,10 +155,12 @@ class Bot:
             where = Subject(subject.installation, subject.repository, service.what)
             self.marks(where, at=again, why="timer")
 
-    def _check(self, desk: Desk, pull: Pull) -> None:
+    def _check(self, desk: Desk, pull: Pull, proposal: Proposal | None = None) -> None:
         check = plan_check(desk, pull)
         if check is not None:
             desk.repo.set_check(pull.head_sha, check)
+        if proposal is None or proposal.kind != "step":
+            desk.repo.set_check(pull.head_sha, no_gate(proposal))
 
     def _services_after_merge(self, desk: Desk, pull: Pull) -> tuple[Service, ...]:
         tip = desk.tip(pull.base_ref)

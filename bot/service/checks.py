@@ -13,12 +13,13 @@ from bot.core.text import code
 from bot.core.trailers import CANCEL
 from bot.core.validate import problems_of
 from bot.ports import Annotation, Check
-from bot.service.proposing import PLAN
+from bot.service.proposing import GATE, PLAN
 from bot.service.reading import touched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bot.core.markers import Proposal
     from bot.core.traffic import Split
     from bot.core.trailers import Record
     from bot.ports import Pull
@@ -76,6 +77,28 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
     title = f"Canary: {said}" if said else "The manifests are valid"
     return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+
+
+def no_gate(proposal: Proposal | None = None) -> Check:
+    """Give ``canary / gate`` for a pull request that no gate is about.
+
+    It always reports: a check that a branch rule requires and nobody sets would block for ever.
+    """
+    if proposal is not None and proposal.kind == "rollback":
+        return Check(
+            GATE,
+            "success",
+            "A rollback waits for nothing",
+            "No bake time, gate or hold applies to a rollback.",
+            external_id="gate-rollback",
+        )
+    return Check(
+        GATE,
+        "neutral",
+        "No step of a rollout",
+        "Bake times and holds are judged on the pull requests of the steps.",
+        external_id="gate-none",
+    )
 
 
 def _moves_by_itself(desk: Desk, one: Touched, record: Record | None, *, ours: bool) -> list[Problem]:

@@ -18,7 +18,7 @@ from bot.manifests.diff import unified
 from bot.manifests.knative import find_services
 from bot.ports import Moved, Refused
 from bot.service import proposing
-from bot.service.checks import Known, plan_check
+from bot.service.checks import Known, no_gate, plan_check
 from bot.service.converge import converge
 from bot.service.desk import edited
 from bot.service.reading import Held, read_held, records_of_pull
@@ -239,6 +239,7 @@ def check_own(case: Case, record: Record | None) -> None:
     check = plan_check(case.desk, case.scene.pull, known)
     if check is not None:
         case.desk.repo.set_check(case.scene.pull.head_sha, check, fresh=True)
+    case.desk.repo.set_check(case.scene.pull.head_sha, no_gate(), fresh=True)
 
 
 def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.entry.rehearsal import Rehearsal
+
+
+LOOK_UP = 0.1  # seconds between two looks for a signal
 
 
 @contextmanager
@@ -47,10 +50,13 @@ def serve_on(run: Rehearsal, repo: str, number: int | None, welcome: str) -> Non
         number: The pull request to begin on; the list of them without it.
         welcome: What there is to do; printed above the address.
     """
-    stop = threading.Event()
+    stopped: list[int] = []  # an Event's lock could be held by the very thread that the handler runs in
     place = "pulls" if number is None else f"pull/{number}"
     people = ", ".join(f"{login} ({run.world.role_of(repo, login).name.lower()})" for login in PEOPLE)
-    before = {each: signal.signal(each, lambda *_: stop.set()) for each in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        each: signal.signal(each, lambda number, _: stopped.append(number))
+        for each in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         sys.stdout.write(
             f"{welcome}\n\n  {run.server.base_url}/{repo}/{place}\n\n"
@@ -58,7 +64,8 @@ def serve_on(run: Rehearsal, repo: str, number: int | None, welcome: str) -> Non
             "Nothing leaves this machine. Ctrl-C stops.\n"
         )
         sys.stdout.flush()
-        stop.wait()
+        while not stopped:
+            time.sleep(LOOK_UP)
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
