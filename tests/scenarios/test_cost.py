@@ -224,7 +224,7 @@ def test_a_warm_start_on_an_open_pull_request(till: Till) -> None:
     cost = till.say(stage, stage.feature(), "/canary 25", OPEN, "applied")
     sent = [f"{r.method} {r.path.removeprefix(f'/repos/{stage.repo}')}" for r in cost.requests]
     assert len(sent) <= MOST_FOR_A_START, sent
-    assert cost.writes == 6, sent  # seen, the commit, its check, the reply, done
+    assert cost.writes == 6, sent  # seen, the commit, its two checks, the reply, done
 
 
 def test_conversation_costs_no_write(till: Till) -> None:
