@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -236,8 +237,12 @@ class SandboxServer:
         self.port = int(self._socket.getsockname()[1])
         self.base_url = f"http://127.0.0.1:{self.port}"
         world.urls = Urls(self.base_url, self.base_url)
+        # A name that a foreign page points at this machine must not open the sandbox to that page.
+        app = TrustedHostMiddleware(
+            create_app(world, api=self.api, pages=pages), allowed_hosts=["127.0.0.1", "localhost"]
+        )
         config = uvicorn.Config(
-            create_app(world, api=self.api, pages=pages),
+            app,
             http=Protocol,
             loop="asyncio",
             ws="none",

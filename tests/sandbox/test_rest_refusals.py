@@ -363,3 +363,9 @@ def test_nobody_reads_what_is_public_and_writes_nothing(asked: Peer) -> None:
     assert asked.ask("GET", f"{R}/pulls/1").status_code == 200
     answer = asked.ask("POST", f"{R}/issues/1/comments", json={"body": "hi"})
     assert (answer.status_code, answer.json()["message"]) == (401, "Requires authentication")
+
+
+def test_a_foreign_name_for_this_machine_opens_nothing(asked: Peer) -> None:
+    """DNS rebinding: a page of somebody else must not command the sandbox under a name of its own."""
+    assert asked.client.get("/", headers={"Host": "attacker.invalid"}).status_code == 400
+    assert asked.client.get(R, headers={"Host": "attacker.invalid"}).status_code == 400
