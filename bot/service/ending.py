@@ -17,7 +17,7 @@ from bot.service.converge import converge
 from bot.service.reading import Held, read_file
 from bot.service.scene import Kind
 from bot.service.starting import HeadMoved, check_own, last_record, twice, with_content
-from bot.service.verbs import need_rollout
+from bot.service.verbs import drifted, need_rollout
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -52,13 +52,20 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
     desk, name = case.desk, code(case.service.name)
     step = converge(desk, case.service, merges=False).step
     if step is None:
+        mine = proposing.open_for(desk, case.service)
+        step = next(
+            (o for o in mine if (o.proposal.kind, o.proposal.rollout) == ("step", record.rollout)), None
+        )
+    if step is None:
         weight = standing.rollout.next_weight
         branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
         step = next(iter(proposing.from_branch(desk, branch)), None)
+    if step is None:
+        raise drifted(standing)  # no step is open, and none follows while the block is what it is
     key = case.scene.key
-    if step is not None and step.proposal.closed == "cancelled" and key not in step.proposal.seen:
+    if step.proposal.closed == "cancelled" and key not in step.proposal.seen:
         return case.outcome("already", "already", f"The rollout of {name} is cancelled already.", record)
-    if step is not None and step.pull.state == "open":
+    if step.pull.state == "open":
         proposing.close(
             desk,
             step,
@@ -66,7 +73,7 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
             text="Closed: the rollout was cancelled; traffic stays as it is.",
             command=key,
         )
-    elif step is not None:
+    else:
         proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
     text = (
         f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "

@@ -97,7 +97,7 @@ def promote(case: Case, command: c.Promote) -> Outcome:
         return _merged_outcome(case, standing, done)
     record = need_rollout(case, standing)
     if standing.rollout.phase is Phase.DRIFTED:
-        raise _drifted(standing)
+        raise drifted(standing)
     _check_order(command, record, standing.rollout.next_weight)
     if case.desk.rehearsal:
         return _would_step(case, standing, record)
@@ -235,7 +235,8 @@ def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
     )
 
 
-def _drifted(standing: Standing) -> Declined:
+def drifted(standing: Standing) -> Declined:
+    """Say that the block is none of the rollout's steps."""
     record = standing.rollout.record
     name = code(record.candidate) if record else "the candidate"
     return Declined(
@@ -440,5 +441,5 @@ def _home(case: Case) -> tuple[Ours, Standing]:
     branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
     latest = next(iter(proposing.from_branch(case.desk, branch)), None)
     if latest is None:
-        raise _no_step(case, standing, None) if weight is not None else _drifted(standing)
+        raise _no_step(case, standing, None) if weight is not None else drifted(standing)
     return latest, standing

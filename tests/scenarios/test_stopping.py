@@ -217,3 +217,16 @@ def test_the_untouched_lines_never_change(stage: Stage) -> None:
     head, _, tail = stage.read().partition(b"  traffic:\n")
     assert head == VERSION_4.partition(b"  traffic:\n")[0]
     assert tail == CUSTOMER.partition(b"  traffic:\n")[2].replace(b"customer-v3", b"customer-v4")
+
+
+def test_cancel_of_drift(stage: Stage) -> None:
+    number = begin(stage)
+    step = stage.step()
+    drifted = stage.read().replace(b"percent: 75", b"percent: 10").replace(b"percent: 25", b"percent: 90")
+    stage.push("main", drifted, by="ada")
+    assert stage.say(number, "/canary cancel").code == "applied"
+    stage.notice(step.number, "closed-cancelled")
+    stage.later(hours=1)
+    assert stage.no_step()
+    assert stage.split() == {"customer-v3": 10, "customer-v4": 90}
+    assert stage.say(number, "/canary cancel").code == "drifted"
