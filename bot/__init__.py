@@ -1,2 +1,1 @@
 """canary-bot: moves canary percentages by pull request."""
-

@@ -21,7 +21,10 @@ def folder() -> Path:
 def built_in() -> BuiltIn:
     """Give the rule sets of this installation."""
     return BuiltIn(
-        {path.stem: read_rules(path.read_text("utf-8"), path.name) for path in sorted(folder().glob("*.yaml"))}
+        {
+            path.stem: read_rules(path.read_text("utf-8"), path.name)
+            for path in sorted(folder().glob("*.yaml"))
+        }
     )
 
 
