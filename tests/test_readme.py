@@ -49,8 +49,8 @@ def test_the_first_example_is_what_the_bot_writes(tmp_path: Path) -> None:
         text.replace("customer-v3   #", "customer-v4   #").replace(":3.4.1", ":4.0.0"), "utf-8"
     )
 
-    command = block("On a working tree", "console").strip()
-    assert command == '.venv/bin/canary comment "/canary 25" apps/customer.yaml'
+    command = block("In a working tree", "console").strip()
+    assert command == 'canary comment "/canary 25" apps/customer.yaml'
     words = [sys.executable, "-m", "bot", "comment", "/canary 25", "apps/customer.yaml"]
     here = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(words, cwd=tmp_path, check=False, capture_output=True, text=True, env=here)
