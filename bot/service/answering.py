@@ -10,8 +10,8 @@ from bot.core.outcome import Outcome
 from bot.core.rollout import Phase, clock
 from bot.core.text import code, code_block
 from bot.service import proposing
-from bot.service.converge import gate_of, hold_words
 from bot.service.scene import Kind
+from bot.service.stepping import gate_of, hold_words
 
 if TYPE_CHECKING:
     from bot.core import commands as c

@@ -11,21 +11,20 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
-from bot.core.markers import Answer, Hold, Proposal
-from bot.core.outcome import Outcome
+from bot.core.markers import Answer, Hold
 from bot.core.problems import Declined
-from bot.core.rollout import Gate, Phase, judge, moved, step_record
+from bot.core.rollout import Gate, Phase
 from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing
 from bot.service.proposing import GATE, Ours
 from bot.service.rebuilding import refresh, renew
+from bot.service.stepping import change_to, gate_of, merged_step, open_step, tell_wisher
 
 if TYPE_CHECKING:
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
-    from bot.service.proposing import Change
     from bot.service.reading import Service, Standing
 
 SOON = timedelta(seconds=5)
@@ -184,163 +183,11 @@ def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
     return Progress(standing, step=step)
 
 
-# --- making a step ----------------------------------------------------------------------------
-
-
-def open_step(  # noqa: PLR0917 - one step, its facts
-    desk: Desk,
-    standing: Standing,
-    record: Record,
-    rules: RuleSet,
-    weight: int,
-    resumed: Proposal | None = None,
-) -> Ours:
-    """Open the pull request of the next step, with its checks.
-
-    Args:
-        desk: The look's tools.
-        standing: The service on its base branch.
-        record: The rollout's last record.
-        rules: The rollout's rules.
-        weight: The step's.
-        resumed: The value of the closed pull request that the new one replaces, with the command that asked
-            for it.
-
-    Raises:
-        Declined: The manifest cannot be edited so.
-    """
-    before = _merged_step(desk, record, standing.rollout.weight)
-    if before is not None:
-        _tell_wisher(desk, standing, record, before)
-    since, hold = _arrival(desk, standing, record, rules, before)
-    back = next(iter(proposing.from_branch(desk, naming.step_branch(record.rollout, "rollback"))), None)
-    if hold is None and back is not None and not back.pull.merged:
-        # Somebody wanted to turn back and thought better of it: going on takes a word of a person.
-        hold = Hold(by="", cause="closed")
-    proposal = Proposal(
-        kind="step",
-        service=record.service,
-        rollout=record.rollout,
-        weight=weight,
-        before=standing.rollout.weight,
-        pull=record.pull,
-        base=standing.service.base,
-        since=since.isoformat(),
-        hold=hold,
-    )
-    if resumed is not None:
-        proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
-    change = _change(standing, weight, rules)
-    gate = gate_of(desk, proposal, rules)
-    return proposing.propose(
-        desk,
-        standing.tip,
-        change,
-        proposal,
-        proposing.plan_of_step(change, standing.split, weight),
-        title=report.step_title(standing.service.name, proposal.before, weight),
-        body=report.step_body(proposal, change.record, standing.split, change.split, rules, gate),
-    )
-
-
-def _change(standing: Standing, weight: int, rules: RuleSet) -> Change:
-    old = standing.rollout.record
-    if old is None:  # pragma: no cover - callers have a rollout
-        raise ValueError(standing)
-    record = step_record(standing.rollout, weight, requested_by=old.requested_by, comment=old.comment)
-    split = moved(standing.split, record, weight)
-    return proposing.step_change(standing, record, split, proposing.rules_line(rules, weight))
-
-
-def _merged_step(desk: Desk, record: Record, weight: int) -> Ours | None:
-    """Find the bot's merged pull request that brought a rollout to ``weight``."""
-    found = proposing.from_branch(desk, naming.step_branch(record.rollout, weight))
-    return next((o for o in found if o.pull.merged and o.pull.merged_at is not None), None)
-
-
-def _arrival(
-    desk: Desk, standing: Standing, record: Record, rules: RuleSet, earlier: Ours | None
-) -> tuple[datetime, Hold | None]:
-    """Tell since when the present weight holds, and whether a hold came along with it."""
-    weight = standing.rollout.weight
-    if earlier is not None and earlier.pull.merged_at is not None:
-        # Lists of pull requests do not say who merged.
-        whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
-        return earlier.pull.merged_at, _hold_after(whole, rules)
-    try:
-        pull = desk.repo.pull(record.pull)
-    except Missing:
-        pull = None
-    if pull is not None and pull.merged_at is not None and weight == record.weight:
-        return pull.merged_at, _hold_said_on(desk, record)
-    history = desk.repo.history(standing.service.path, standing.tip)
-    return (history[0].at if history else desk.now()), None
-
-
-def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:
-    proposal, pull = earlier.proposal, earlier.pull
-    if proposal.hold is not None and proposal.hold.cause == "command":
-        return proposal.hold
-    if (
-        proposal.kind != "step"
-        or not proposal.since
-        or pull.merged_at is None
-        or not rules.hold_on_early_merge
-    ):
-        return None
-    ends = datetime.fromisoformat(proposal.since) + rules.bake_at(proposal.before)
-    by_person = pull.merged_by is not None and not pull.merged_by.is_bot
-    return (
-        Hold(pull.merged_by.login, "early-merge")
-        if by_person and pull.merged_by and pull.merged_at < ends
-        else None
-    )
-
-
-def _hold_said_on(desk: Desk, record: Record) -> Hold | None:
-    """Find a hold that was asked for before the merge: the last answer on the first pull request counts."""
-    hold = None
-    for comment in desk.repo.comments(record.pull):
-        answer = Answer.read(comment.body) if comment.ours else None
-        if answer is not None and answer.rollout == record.rollout:
-            if "hold" in answer.verbs and answer.hold is not None:
-                hold = answer.hold
-            elif "resume" in answer.verbs:
-                hold = None
-    return hold
-
-
 # --- judging a step ---------------------------------------------------------------------------
 
 
-def gate_of(desk: Desk, proposal: Proposal, rules: RuleSet) -> Gate:
-    """Judge whether a step may be merged now."""
-    now = desk.now()
-    hold = proposal.hold
-    return judge(
-        rules,
-        proposal.before,
-        since=datetime.fromisoformat(proposal.since) if proposal.since else now,
-        now=now,
-        hold=None if hold is None else hold_words(hold),
-        hold_until=None if hold is None else hold.expires,
-    )
-
-
-def hold_words(hold: Hold) -> str:
-    """Say who holds a rollout and why."""
-    if hold.cause == "early-merge":
-        return (
-            f"On hold: {code(hold.by)} merged the last step before its bake time was over (`/resume` goes on)"
-        )
-    if hold.cause == "closed":
-        return "On hold: the step's pull request was closed (`/resume` opens a new one)"
-    reason = f", because {code(hold.reason)}" if hold.reason else ""
-    return f"On hold by {code(hold.by)}{reason}"
-
-
 def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, merges: bool) -> Progress:
-    change = _change(standing, step.proposal.weight, rules)
+    change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, step.proposal, rules)
     body = report.step_body(step.proposal, change.record, standing.split, change.split, rules, gate)
@@ -401,31 +248,6 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
     return Progress(standing, gate=gate, merged=(step.pull.number,))
 
 
-def _tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> None:
-    """Edit the replies to remembered promotions: their outcome has changed. Nobody is pinged again.
-
-    It is done on arrival, before anything follows, so that whoever merged and whatever was interrupted then,
-    the next look finds the replies as they were and edits them.
-    """
-    if step.proposal.wish is None:
-        return
-    rules, weight = desk.rulebook.get(record.rules), step.proposal.weight
-    text = (
-        f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
-        f"{report.after(record, rules, weight)}"
-    )
-    outcome = Outcome(
-        "done",
-        "applied",
-        text,
-        verb="promote",
-        service=standing.service.name,
-        rollout=record.rollout,
-        step=report.step_label(replace(record, step=record.steps.index(weight) + 1)),
-    )
-    proposing.answer_again(desk, step, outcome)
-
-
 # --- the end ----------------------------------------------------------------------------------
 
 
@@ -439,9 +261,9 @@ def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
     if any(a is not None and a.to == name for a in answers):
         return
     if standing.rollout.phase is Phase.DONE:
-        last = _merged_step(desk, record, standing.rollout.weight)
+        last = merged_step(desk, record, standing.rollout.weight)
         if last is not None:
-            _tell_wisher(desk, standing, record, last)
+            tell_wisher(desk, standing, record, last)
         text = (
             f"**Done**: {code(record.candidate)} has all traffic of {code(standing.service.name)} and is the stable "
             f"revision now. `/rollback` still turns back to {code(record.stable)}."

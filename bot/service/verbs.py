@@ -17,8 +17,9 @@ from bot.core.rollout import Phase, rollback_record, rolled_back
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
 from bot.service import proposing
-from bot.service.converge import Progress, converge, open_step
+from bot.service.converge import Progress, converge
 from bot.service.scene import Kind
+from bot.service.stepping import open_step
 
 if TYPE_CHECKING:
     from bot.core import commands as c
