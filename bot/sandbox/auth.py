@@ -17,12 +17,15 @@ import jwt
 from bot.sandbox.errors import ApiError
 from bot.sandbox.model import Account, App
 from bot.sandbox.people import Grant
+from bot.sandbox.tokens import ACTIONS_LOGIN
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.sandbox.world import World
 
+LIMIT = 5000
+WORKFLOW_LIMIT = 1000  # of a ``GITHUB_TOKEN``, for each repository
 LONGEST_JWT = timedelta(minutes=10)
 SKEW = timedelta(seconds=60)
 UNDECODABLE = "A JSON web token could not be decoded"
@@ -45,6 +48,11 @@ def name_of(caller: Caller) -> str:
     if isinstance(caller, Grant):
         return caller.installation.app.bot.login
     return caller.login if caller is not None else ""
+
+
+def limit_of(caller: Caller) -> int:
+    """Give how many requests an hour GitHub allows: fewer with a workflow's own token."""
+    return WORKFLOW_LIMIT if name_of(caller) == ACTIONS_LOGIN else LIMIT
 
 
 def authenticate(world: World, header: str) -> Caller:
@@ -71,7 +79,7 @@ def _verify(world: World, token: str) -> App:
         raise ApiError(401, UNDECODABLE) from None
     issuer = str(claims.get("iss", ""))
     app = next((app for app in world.apps.values() if issuer in {str(app.id), app.client_id}), None)
-    if app is None:
+    if app is None or not app.public_key_pem:
         raise ApiError(404, "Integration not found")
     try:
         jwt.decode(

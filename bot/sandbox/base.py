@@ -153,6 +153,8 @@ class Base:
         event: str,
         sender: Account | None,
         build: Callable[[Urls], dict[str, Any]],
+        *,
+        only: App | None = None,
     ) -> None:
         """Deliver an event to the Apps that are installed on a repository and subscribe to it.
 
@@ -161,13 +163,21 @@ class Base:
             event: GitHub's name of the event.
             sender: Who did it; ``None`` leaves the field out.
             build: Gives the event's own fields.
+            only: The App that is asked to do something. It need not subscribe: GitHub sends such events
+                to whom may write checks, and to nobody else.
         """
         for installation in list(self.installations.values()):
             app = installation.app
-            if event not in app.events or repository.id not in installation.repository_ids:
+            hears = (
+                event in app.events
+                if only is None
+                else app is only and app.permissions.get("checks") == "write"
+            )
+            if not hears or repository.id not in installation.repository_ids:
                 continue
             payload = build(self.urls)
-            payload["repository"] = repository_shape(self, repository, self.urls, hook=True)
+            shape = repository_shape(self, repository, self.urls, hook=True)
+            payload["repository"] = shape | payload.get("repository", {})
             if repository.owner.kind == "Organization":
                 payload["organization"] = organization_shape(repository.owner, self.urls)
             if sender is not None:

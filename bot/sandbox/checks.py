@@ -1,22 +1,21 @@
-"""Check runs, and the rules that keep a branch from being merged."""
+"""Check runs, their suites and their buttons."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.ports import Role
 from bot.sandbox import shapes
-from bot.sandbox.base import locked
+from bot.sandbox.base import FORBIDDEN, locked
 from bot.sandbox.errors import ApiError, invalid, not_found
-from bot.sandbox.model import CheckRun
-from bot.sandbox.talk import Talk
+from bot.sandbox.model import CheckRun, CheckSuite
+from bot.sandbox.statuses import Statuses
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.sandbox.clock import SandboxClock
-    from bot.sandbox.model import App, Pull, Repository
+    from bot.sandbox.model import Account, App, Repository
 
 STATUSES = frozenset({"queued", "in_progress", "completed", "waiting", "requested", "pending"})
 CONCLUSIONS = frozenset(
@@ -24,36 +23,58 @@ CONCLUSIONS = frozenset(
 )
 LONGEST_OUTPUT = 65_535  # characters of a summary or text
 MOST_ANNOTATIONS = 50  # in one request
-GOOD = frozenset({"success", "neutral", "skipped"})
+MOST_ACTIONS = 3
+ACTION_LIMITS = {"label": 20, "description": 40, "identifier": 20}  # characters
+WORST = ("failure", "timed_out", "action_required", "cancelled", "stale", "success", "neutral", "skipped")
 
 
-@dataclass(frozen=True, slots=True)
-class Protection:
-    """What a branch asks of a merge: these checks good on the head, so many approvals.
-
-    With ``pulls_only`` nobody writes to it directly.
-    """
-
-    checks: tuple[str, ...] = ()
-    approvals: int = 0
-    pulls_only: bool = False
-
-
-class Checks(Talk):
+class Checks(Statuses):
     """Check runs of Apps."""
 
     def __init__(self, clock: SandboxClock, root: Path) -> None:
         super().__init__(clock, root)
-        self._protections: dict[tuple[int, str], Protection] = {}
-        self._suites: dict[tuple[int, int, str], int] = {}
+        self._suites: dict[tuple[int, int, str], CheckSuite] = {}
 
-    @locked
-    def suite_of(self, repository: Repository, app: App, sha: str) -> int:
-        """Give the id of an App's check suite on a commit."""
+    # suites ----------------------------------------------------------------------------------------
+
+    def _suite(self, repository: Repository, app: App, sha: str) -> CheckSuite:
         key = (repository.id, app.id, sha)
         if key not in self._suites:
-            self._suites[key] = self.next_id()
+            self._suites[key] = CheckSuite(self.next_id(), app, sha, self.now())
         return self._suites[key]
+
+    @locked
+    def suite_of(self, repository: Repository, app: App, sha: str) -> CheckSuite:
+        """Give an App's check suite on a commit."""
+        return self._suite(repository, app, sha)
+
+    @locked
+    def check_suite(self, repo: str, suite_id: int) -> CheckSuite:
+        """Find a check suite. Raises ``ApiError`` 404."""
+        number = self.repository(repo).id
+        for (repository_id, _, _), suite in self._suites.items():
+            if repository_id == number and suite.id == suite_id:
+                return suite
+        raise not_found()
+
+    @locked
+    def check_suites(self, repo: str, sha: str) -> list[CheckSuite]:
+        """Give the check suites on a commit, oldest first."""
+        number = self.repository(repo).id
+        found = [suite for (home, _, at), suite in self._suites.items() if home == number and at == sha]
+        return sorted(found, key=lambda suite: suite.id)
+
+    @locked
+    def state_of_suite(self, repository: Repository, suite: CheckSuite) -> tuple[str, str | None]:
+        """Give status and conclusion of a suite: of its runs, unless all were asked for again."""
+        runs = [run for run in self.checks(repository.full_name, suite.sha) if run.app is suite.app]
+        if suite.rerequested or not runs:
+            return "queued", None
+        if all(run.status == "completed" for run in runs):
+            return "completed", min((run.conclusion or "neutral" for run in runs), key=WORST.index)
+        return ("queued" if all(run.status == "queued" for run in runs) else "in_progress"), None
+
+    # runs --------------------------------------------------------------------------------------------
 
     @locked
     def check(self, repo: str, check_id: int) -> CheckRun:
@@ -93,6 +114,7 @@ class Checks(Talk):
         run = CheckRun(self.next_id(), name, sha, app, "queued", None, self.now(), None, {})
         self._update(run, fields)
         repository.checks.append(run)
+        self._suite(repository, app, sha).rerequested = False
         self._tell_check(repository, run, "created")
         if run.status == "completed":
             self._tell_check(repository, run, "completed")
@@ -109,6 +131,7 @@ class Checks(Talk):
             )
         before = run.status
         self._update(run, fields)
+        self._suite(repository, app, run.sha).rerequested = False
         if run.status == "completed" and before != "completed":
             self._tell_check(repository, run, "completed")
         return run
@@ -127,83 +150,99 @@ class Checks(Talk):
         if status == "completed" and conclusion is None:
             raise invalid("CheckRun", "conclusion", "missing_field")
         output = _output(run.output, fields.get("output"))
+        actions = run.actions if fields.get("actions") is None else _actions(fields["actions"])
         run.status, run.output = status, output
         run.conclusion = conclusion if status == "completed" else None
         run.completed_at = (run.completed_at or self.now()) if status == "completed" else None
         run.name = fields.get("name") or run.name
         run.external_id = fields.get("external_id", run.external_id) or ""
         run.details_url = fields.get("details_url", run.details_url)
-        run.actions = fields.get("actions", run.actions)
+        run.actions = actions
 
     def _tell_check(
-        self, repository: Repository, run: CheckRun, action: str, sender: str | None = None
+        self,
+        repository: Repository,
+        run: CheckRun,
+        action: str,
+        who: Account | None = None,
+        *,
+        only: App | None = None,
+        more: dict[str, Any] | None = None,
     ) -> None:
-        who = self.account(sender) if sender is not None else run.app.bot
+        """Deliver a ``check_run`` event, of the App itself unless somebody else did it."""
         self.notify(
             repository,
             "check_run",
-            who,
+            who or run.app.bot,
             lambda urls: {
                 "action": action,
                 "check_run": shapes.check_shape(self, repository, run, urls, hook=True),
+                **(more or {}),
             },
+            only=only,
         )
+
+    # what people ask of a check ---------------------------------------------------------------------
 
     @locked
     def rerequest_check(self, repo: str, check_id: int, *, by: str) -> None:
-        """Press "Re-run" on a check (needs write): its App is told, and must act."""
+        """Press "Re-run" on a check: its App alone is told, and must act.
+
+        As GitHub documents: the suite is queued again and has no conclusion, the run stays as it is.
+
+        Raises:
+            ApiError: 403 without write, and for another App's check; 404; 422 for a run that has not ended.
+        """
         repository, run = self.repository(repo), self.check(repo, check_id)
-        self.require(repository, self.account(by), Role.WRITE)
-        self._tell_check(repository, run, "rerequested", by)
+        who = self._may_ask(repository, run.app, by)
+        if run.status != "completed":
+            raise ApiError(422, "This check run is not rerequestable")
+        self._suite(repository, run.app, run.sha).rerequested = True
+        self._tell_check(repository, run, "rerequested", who, only=run.app)
 
     @locked
-    def protect(
-        self,
-        repo: str,
-        branch: str,
-        *,
-        checks: tuple[str, ...] = (),
-        approvals: int = 0,
-        pulls_only: bool = False,
-    ) -> None:
-        """Put a rule on a branch, in place of the one there; without arguments there is none."""
-        self._protections[self.repository(repo).id, branch] = Protection(checks, approvals, pulls_only)
+    def rerequest_suite(self, repo: str, suite_id: int, *, by: str) -> None:
+        """Press "Re-run all checks" of an App: it alone is told (``check_suite`` ``rerequested``).
 
-    def check_push(self, repository: Repository, branch: str, status: int) -> None:
-        """Refuse a direct write to a protected branch. Raises ``ApiError``."""
-        rule = self._protections.get((repository.id, branch))
-        if rule is not None and rule.pulls_only:
-            sentence = "Repository rule violations found\n\nChanges must be made through a pull request.\n\n"
-            raise ApiError(status, sentence)
+        Raises:
+            ApiError: 403 without write, and for another App's suite; 404.
+        """
+        repository, suite = self.repository(repo), self.check_suite(repo, suite_id)
+        who = self._may_ask(repository, suite.app, by)
+        suite.rerequested = True
+        self.notify(
+            repository,
+            "check_suite",
+            who,
+            lambda urls: {
+                "action": "rerequested",
+                "check_suite": shapes.suite_shape(self, repository, suite, urls, hook=True),
+            },
+            only=suite.app,
+        )
 
-    def check_protection(self, repository: Repository, pull: Pull) -> None:
-        """Refuse what the base branch's protection forbids. Raises ``ApiError`` 405."""
-        rule = self._protections.get((repository.id, pull.base_ref))
-        if rule is None:
-            return
-        good = {
-            run.name for run in self.checks(repository.full_name, pull.head_sha) if run.conclusion in GOOD
-        }
-        missing = [name for name in rule.checks if name not in good]
-        if len(missing) > 1:
-            raise ApiError(405, f"{len(missing)} of {len(rule.checks)} required status checks are expected.")
-        if missing:
-            raise ApiError(405, f'Required status check "{missing[0]}" is expected.')
-        latest = {review.author.id: review for review in pull.reviews if review.state != "COMMENTED"}
-        approved = [
-            review
-            for review in latest.values()
-            if review.state == "APPROVED"
-            and (
-                review.author.app_id is not None
-                or self.role_of(repository.full_name, review.author.login) >= Role.WRITE
-            )
-        ]
-        if len(approved) < rule.approvals:
-            raise ApiError(
-                405,
-                f"At least {rule.approvals} approving review is required by reviewers with write access.",
-            )
+    @locked
+    def press(self, repo: str, check_id: int, identifier: str, *, by: str) -> None:
+        """Press a button of a check: its App alone is told (``check_run`` ``requested_action``).
+
+        GitHub has no operation for it, so the world decides as the page does: people with write see buttons.
+
+        Raises:
+            ApiError: 403 without write, 404, 422 for a button that the check does not have.
+        """
+        repository, run = self.repository(repo), self.check(repo, check_id)
+        who = self._may_ask(repository, run.app, by)
+        if identifier not in {action["identifier"] for action in run.actions}:
+            raise invalid("CheckRun", "identifier", "custom", "The check has no such action.")
+        asked = {"requested_action": {"identifier": identifier}}
+        self._tell_check(repository, run, "requested_action", who, only=run.app, more=asked)
+
+    def _may_ask(self, repository: Repository, app: App, by: str) -> Account:
+        who = self.account(by)
+        self.require(repository, who, Role.WRITE)
+        if who.app_id not in {None, app.id}:
+            raise ApiError(403, FORBIDDEN)
+        return who
 
 
 def _output(there: dict[str, Any], given: Any) -> dict[str, Any]:
@@ -224,3 +263,21 @@ def _output(there: dict[str, Any], given: Any) -> dict[str, Any]:
     if len(added) > MOST_ANNOTATIONS:
         raise invalid("CheckRun", "annotations", "custom", f"Only {MOST_ANNOTATIONS} annotations are allowed")
     return {**there, **given, "annotations": [*(there.get("annotations") or []), *added]}
+
+
+def _actions(given: Any) -> list[dict[str, Any]]:
+    """Check the buttons of a run. Raises ``ApiError`` 422."""
+    if not isinstance(given, list) or not all(isinstance(action, dict) for action in given):
+        raise invalid("CheckRun", "actions")
+    if len(given) > MOST_ACTIONS:
+        raise invalid("CheckRun", "actions", "custom", f"Only {MOST_ACTIONS} actions are allowed")
+    for action in given:
+        for name, limit in ACTION_LIMITS.items():
+            value = action.get(name)
+            if not isinstance(value, str) or not value:
+                raise invalid("CheckRun", name, "missing_field")
+            if len(value) > limit:
+                raise invalid(
+                    "CheckRun", name, "custom", f"{name} is too long (maximum is {limit} characters)"
+                )
+    return [{name: action[name] for name in ACTION_LIMITS} for action in given]

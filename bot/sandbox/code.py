@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.ports import Role
 from bot.sandbox.base import locked
 from bot.sandbox.errors import ApiError, not_found
 from bot.sandbox.git import ABSENT, Signed, Stale, TreeEntry
-from bot.sandbox.people import People
+from bot.sandbox.tokens import Tokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +20,7 @@ FILE_MODES = frozenset({"100644", "100755"})
 HEADS = "refs/heads/"
 
 
-class Code(People):
+class Code(Tokens):
     """Reading and writing what git holds."""
 
     # reading -----------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ class Code(People):
         old = self.tip(repo, branch)
         if old is None:
             raise ApiError(404, f"Branch {branch} not found")
-        self.check_push(repository, branch, 422)
+        self.check_push(repository, branch, 422, who)
         lines = []
         for path, content in changes.items():
             there = git.entry(old, path)
@@ -116,6 +116,7 @@ class Code(People):
             raise ApiError(422, f"{HEADS}{branch} is not a valid ref name.")
         if self.tip(repo, branch) is not None:
             raise ApiError(422, "Reference already exists")
+        self.check_push(repository, branch, 422, who, "creation")
         self.push(repository, branch, sha, ABSENT, who)
         return sha
 
@@ -134,9 +135,10 @@ class Code(People):
             raise ApiError(422, "Reference does not exist")
         if repository.git.kind(sha) != "commit":
             raise ApiError(422, "Object does not exist")
-        if not force and not repository.git.is_ancestor(old, sha):
+        forward = repository.git.is_ancestor(old, sha)
+        if not force and not forward:
             raise ApiError(422, "Update is not a fast forward")
-        self.check_push(repository, branch, 422)
+        self.check_push(repository, branch, 422, who, "update" if forward else "non_fast_forward")
         self.push(repository, branch, sha, old, who)
 
     @locked
@@ -149,7 +151,7 @@ class Code(People):
             raise ApiError(422, "Reference does not exist")
         if branch == repository.default_branch:
             raise ApiError(422, "Cannot delete the default branch")
-        self.check_push(repository, branch, 422)
+        self.check_push(repository, branch, 422, who, "deletion")
         self.push(repository, branch, None, old, who)
 
     def push(
@@ -172,7 +174,14 @@ class Code(People):
         repository.pushed_at = self.now()
         self.after_push(repository, branch, old, new, who)
 
-    def check_push(self, repository: Repository, branch: str, status: int) -> None:
+    def check_push(
+        self,
+        repository: Repository,
+        branch: str,
+        status: int,
+        who: Account | None,
+        move: Literal["creation", "update", "deletion", "non_fast_forward"] = "update",
+    ) -> None:
         """Refuse a direct write that a rule forbids, with ``status``; the parts above know."""
 
     def after_push(
@@ -217,7 +226,7 @@ class Code(People):
         if old is None:
             raise ApiError(404, f"Branch {branch} not found")
         _check_path(path)
-        self.check_push(repository, branch, 409)
+        self.check_push(repository, branch, 409, who)
         there = git.entry(old, path)
         if there is not None and there.kind == "tree":
             raise ApiError(422, "path contains a directory")

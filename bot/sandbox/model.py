@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.sandbox.git import Git
 
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
+StatusState = Literal["error", "failure", "pending", "success"]
 MergeMethod = Literal["merge", "squash", "rebase"]
 
 
@@ -142,6 +143,31 @@ class CheckRun:
         return list(self.output.get("annotations") or [])
 
 
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """A status of the commit ``sha``; a later one of the same context takes its place."""
+
+    id: int
+    sha: str
+    state: StatusState
+    context: str
+    description: str | None
+    target_url: str | None
+    creator: Account
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class CheckSuite:
+    """All check runs of an App on a commit. ``rerequested`` until the App reports again."""
+
+    id: int
+    app: App
+    sha: str
+    created_at: datetime
+    rerequested: bool = False
+
+
 TimelineKind = Literal[
     "opened",
     "comment",
@@ -244,7 +270,11 @@ class Repository:
     issues: dict[int, Issue] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     checks: list[CheckRun] = field(default_factory=list)
+    statuses: list[CommitStatus] = field(default_factory=list)
     last_number: int = 0
+    allow_auto_merge: bool = False
+    delete_branch_on_merge: bool = False
+    workflows_open_pulls: bool = True
 
     @property
     def full_name(self) -> str:

@@ -59,6 +59,7 @@ def router(world: World) -> APIRouter:
         f"{repo}/edit": pages.edit,
         f"{pull}/comment": pages.comment,
         f"{pull}/comment/{{id:int}}": pages.change_comment,
+        f"{pull}/check/{{id:int}}": pages.ask_check,
         f"{pull}/merge": pages.merge,
         f"{pull}/delete-branch": pages.delete_branch,
     }

@@ -41,12 +41,15 @@ class Forms(Pages):
         self.world.clock.advance(timedelta(minutes=int(minutes)))
         return redirect(visit.form.get("back", "/"))
 
-    def _tried(self, visit: Visit, act: Callable[[str, str], str | None]) -> Response:
+    def _tried(
+        self, visit: Visit, act: Callable[[str, str], str | None], view: str = "conversation"
+    ) -> Response:
         """Do something to the pull request as the visitor; a refusal shows the page again, with the reason.
 
         Args:
             visit: A form of a pull request.
             act: Takes the repository and the person's login; gives where on the page to go on.
+            view: The side of the pull request that the form stands on.
         """
         repo = self.repository_of(visit).full_name
         try:
@@ -54,8 +57,9 @@ class Forms(Pages):
         except ApiError as no:
             if no.status == NOT_FOUND:
                 raise
-            return self.pull_page(visit, status=no.status, alert=sentence(no))
-        return redirect(f"/{repo}/pull/{visit.number}" + (f"#{place}" if place else ""))
+            return self.pull_page(visit, view, status=no.status, alert=sentence(no))
+        side = "" if view == "conversation" else f"/{view}"
+        return redirect(f"/{repo}/pull/{visit.number}{side}" + (f"#{place}" if place else ""))
 
     def comment(self, visit: Visit) -> Response:
         """Comment, review, close or reopen, or a comment with one of them."""
@@ -98,6 +102,21 @@ class Forms(Pages):
             self.world.merge(repo, visit.number, by=by, method=cast("MergeMethod", method), sha=sha)
 
         return self._tried(visit, act)
+
+    def ask_check(self, visit: Visit) -> Response:
+        """Press a button of a check, or ask for the check again."""
+        check, pressed = int(visit.path["id"]), visit.form.get("press")
+
+        def act(repo: str, by: str) -> str | None:
+            if self.world.check(repo, check).sha != self.world.pull(repo, visit.number).head_sha:
+                raise ApiError(409, "The check is of an older commit.")
+            if pressed is None:
+                self.world.rerequest_check(repo, check, by=by)
+            else:
+                self.world.press(repo, check, pressed, by=by)
+            return None
+
+        return self._tried(visit, act, "checks" if visit.form.get("view") == "checks" else "conversation")
 
     def delete_branch(self, visit: Visit) -> Response:
         """Delete the branch of a merged pull request."""

@@ -121,8 +121,20 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True)
+class Action:
+    """A button that a check offers."""
+
+    label: str
+    description: str
+    identifier: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckRun:
-    """A check on one commit. ``conclusion`` is ``pending`` until there is one."""
+    """A check on one commit, or a status (``id`` is 0, ``link`` leads to what it is about).
+
+    ``conclusion`` is ``pending`` until there is one.
+    """
 
     name: str
     conclusion: str
@@ -132,11 +144,19 @@ class CheckRun:
     app: str = ""
     remarks: tuple[Remark, ...] = ()
     started_at: datetime | None = None
+    id: int = 0
+    actions: tuple[Action, ...] = ()
+    link: str = ""
+
+    @property
+    def may_run_again(self) -> bool:
+        """Whether a person may ask for it again."""
+        return self.id > 0 and self.conclusion != "pending"
 
     @property
     def anchor(self) -> str:
         """A name for links to it."""
-        return "check-" + "".join(c if c.isalnum() else "-" for c in self.name)
+        return ("check-" if self.id else "status-") + "".join(c if c.isalnum() else "-" for c in self.name)
 
     @property
     def word(self) -> str:

@@ -13,6 +13,7 @@ from bot.sandbox.markdown import render
 from bot.sandbox.pages_diff import FileTable, table_of
 from bot.sandbox.pages_traffic import is_manifest, traffic_of
 from bot.sandbox.pages_view import (
+    Action,
     CheckRun,
     Commit,
     Entry,
@@ -122,9 +123,10 @@ class Views:
     # checks --------------------------------------------------------------------------------
 
     def checks(self, repo: str, sha: str) -> tuple[CheckRun, ...]:
-        """Give the latest checks of a commit, by name."""
-        runs = sorted(self._world.checks(repo, sha), key=lambda run: run.name)
-        return tuple(_check(repo, run) for run in runs)
+        """Give the latest checks and statuses of a commit, by name."""
+        runs = [_check(repo, run) for run in self._world.checks(repo, sha)]
+        statuses = [_status(one) for one in self._world.statuses(repo, sha)]
+        return tuple(sorted([*runs, *statuses], key=lambda one: one.name))
 
     # pull requests -------------------------------------------------------------------------
 
@@ -242,7 +244,8 @@ class Views:
         for comment in pull.comments:
             yield (comment.id, comment.body, [(one.id, one.content) for one in comment.reactions])
         for run in self._world.checks(repo, pull.head_sha):
-            yield (run.id, run.name, run.status, run.conclusion, run.output)
+            yield (run.id, run.name, run.status, run.conclusion, run.output, run.actions)
+        yield [status.id for status in self._world.statuses(repo, pull.head_sha)]
 
 
 def _digest(*parts: object) -> str:
@@ -281,6 +284,19 @@ def _check(repo: str, run: model.CheckRun) -> CheckRun:
         app=run.app.name,
         remarks=tuple(_remark(run.name, one) for one in run.annotations),
         started_at=run.started_at,
+        id=run.id,
+        actions=tuple(Action(**action) for action in run.actions),
+    )
+
+
+def _status(status: model.CommitStatus) -> CheckRun:
+    return CheckRun(
+        name=status.context,
+        conclusion="failure" if status.state == "error" else status.state,
+        title=status.description or "",
+        app=status.creator.login.removesuffix("[bot]"),
+        started_at=status.created_at,
+        link=status.target_url or "",
     )
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 256
 LONGEST_BODY = 65_536  # characters, of any body text
+WORKED_ON = frozenset({"opened", "synchronize", "reopened"})
+"""What a workflow of ``pull_request`` starts at unless it says otherwise."""
 
 
 class Pulls(Reading):
@@ -65,6 +67,7 @@ class Pulls(Reading):
         """
         repository, who = self.repository(repo), self.account(by)
         self.require(repository, who, Role.READ)
+        self.check_workflow_pull(repository, who)
         source = self.repository(fork) if fork is not None else repository
         title = self.must_be_text("PullRequest", "title", title, LONGEST_TITLE)
         if body is not None and len(body) > LONGEST_BODY:
@@ -129,6 +132,8 @@ class Pulls(Reading):
 
     def tell(self, repository: Repository, pull: Pull, action: str, who: Account | None, **more: Any) -> None:
         """Deliver a ``pull_request`` event."""
+        if action in WORKED_ON:
+            self.note_event(repository, pull.head_sha, "pull_request", who)
 
         def build(urls: Urls) -> dict[str, Any]:
             shape = shapes.pull_shape(self, repository, pull, urls, hook=True)
@@ -142,11 +147,13 @@ class Pulls(Reading):
         self, repository: Repository, branch: str, old: str, new: str | None, who: Account | None
     ) -> None:
         """Deliver ``push``, and move, merge or close the pull requests of the branch."""
+        if new is not None:
+            self.note_event(repository, new, "push", who)
         self.notify(
             repository,
             "push",
             who,
-            lambda urls: shapes.push_shape(repository, branch, (old, new or ABSENT), who, urls),
+            lambda urls: shapes.push_shape(self, repository, branch, (old, new or ABSENT), urls, who=who),
         )
         for home in self.repositories():
             for pull in home.pulls:
@@ -225,7 +232,7 @@ class Pulls(Reading):
             raise ApiError(405, "Pull Request is not mergeable")
         if sha is not None and sha != pull.head_sha:
             raise ApiError(409, "Head branch was modified. Review and try the merge again.")
-        self.check_protection(repository, pull)
+        self.check_protection(repository, pull, who, method)
         base = repository.git.ref(HEADS + pull.base_ref)
         if base is None:
             raise ApiError(405, "Pull Request is not mergeable")
@@ -234,9 +241,18 @@ class Pulls(Reading):
             raise ApiError(405, "Pull Request is not mergeable")
         self._merged(repository, pull, new, base, who)
         self.push(repository, pull.base_ref, new, base, who)
+        if repository.delete_branch_on_merge:
+            self._delete_head(repository, pull, who)
         return new
 
-    def check_protection(self, repository: Repository, pull: Pull) -> None:
+    def _delete_head(self, repository: Repository, pull: Pull, who: Account) -> None:
+        tip = repository.git.ref(HEADS + pull.head_ref)
+        if pull.head_repository is repository and pull.head_ref != repository.default_branch and tip:
+            self.push(repository, pull.head_ref, None, tip, who)
+
+    def check_protection(
+        self, repository: Repository, pull: Pull, who: Account | None = None, method: MergeMethod = "merge"
+    ) -> None:
         """Refuse a merge that a rule of the repository forbids; the parts above know."""
 
     def _merge_commit(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.ports import Role
 from bot.sandbox import shapes
+from bot.sandbox.auth import limit_of
 from bot.sandbox.base import FORBIDDEN
 from bot.sandbox.errors import ApiError, not_found
 from bot.sandbox.model import Account
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from bot.sandbox.webhooks import Sent
 
 table = Table()
+_LIMITED = (
+    "core",
+    "search",
+    "graphql",
+    "integration_manifest",
+    "source_import",
+    "code_scanning_upload",
+    "actions_runner_registration",
+    "scim",
+    "dependency_snapshots",
+)
 _LEGACY = {
     Role.NONE: "none",
     Role.READ: "read",
@@ -97,12 +109,18 @@ def list_repositories(call: Call) -> Reply:
     if not isinstance(grant, Grant):
         raise ApiError(403, "You must authenticate with an installation access token.")
     found = [repository for repository in call.world.repositories() if grant.covers(repository)]
+    role = _role_of(grant)
     reply = call.page(
         found,
-        lambda repository: shapes.repository_shape(call.world, repository, call.urls),
+        lambda repository: shapes.repository_shape(call.world, repository, call.urls, role=role),
         "repositories",
     )
     return Reply(reply.body | {"repository_selection": "selected"}, headers=reply.headers)
+
+
+def _role_of(grant: Grant) -> Role:
+    """Give what a token's ``permissions`` on a repository look like."""
+    return Role.WRITE if grant.permissions.get("contents") == "write" else Role.READ
 
 
 # deliveries ------------------------------------------------------------------------------------------
@@ -179,7 +197,8 @@ def get_user(call: Call) -> Reply:
     """Get the authenticated person."""
     if isinstance(call.caller, Grant):
         raise ApiError(403, FORBIDDEN)
-    return Reply(shapes.public_user_shape(call.world.account(call.login), call.urls))
+    shape = shapes.public_user_shape(call.world.account(call.login), call.urls)
+    return Reply(shape | {"notification_email": None})
 
 
 @table.add("GET", "/users/{login}")
@@ -196,7 +215,7 @@ def get_repository(call: Call) -> Reply:
     if isinstance(call.caller, Account):
         role = call.world.role_of(call.name, call.caller.login)
     elif isinstance(call.caller, Grant):
-        role = Role.WRITE if call.caller.permissions.get("contents") == "write" else Role.READ
+        role = _role_of(call.caller) if call.caller.covers(repository) else Role.READ
     return Reply(shapes.repository_shape(call.world, repository, call.urls, full=True, role=role))
 
 
@@ -222,14 +241,23 @@ def get_permission(call: Call) -> Reply:
 def get_rate_limit(call: Call) -> Reply:
     """Get the limits; the sandbox has room for everybody."""
     reset = int(call.world.now().timestamp()) + 3600
-    core = {"limit": 5000, "remaining": 5000, "reset": reset, "used": 0}
-    return Reply({"resources": {"core": core, "search": core}, "rate": core})
+    limit = limit_of(call.caller)
+    core = {"limit": limit, "remaining": limit, "reset": reset, "used": 0}
+    return Reply({"resources": dict.fromkeys(_LIMITED, core), "rate": core})
 
 
 @table.add("GET", "/meta")
 def get_meta(call: Call) -> Reply:
     """Get what the server is."""
-    return Reply({"verifiable_password_authentication": False, "domains": {"website": [call.urls.web]}})
+    here = ["127.0.0.0/8"]
+    return Reply(
+        {
+            "verifiable_password_authentication": False,
+            "hooks": here,
+            "git": here,
+            "domains": {"website": [call.urls.web]},
+        }
+    )
 
 
 @table.add("GET", "/zen")

@@ -192,10 +192,20 @@ def list_branches(call: Call) -> Reply:
 
     def show(item: tuple[str, str]) -> Any:
         return shapes.branch_shape(
-            call.world, repository, item[0], git.commit(item[1]), call.urls, short=True
+            call.world,
+            repository,
+            item[0],
+            git.commit(item[1]),
+            call.urls,
+            short=True,
+            protection=call.world.protection(call.name, item[0]),
         )
 
-    return call.page(list(call.world.branches(call.name).items()), show)
+    found = list(call.world.branches(call.name).items())
+    if only := call.query.get("protected"):
+        wanted = only == "true"
+        found = [item for item in found if (call.world.protection(call.name, item[0]) is not None) == wanted]
+    return call.page(found, show)
 
 
 @table.add("GET", "R/branches/{branch:path}")
@@ -205,8 +215,11 @@ def get_branch(call: Call) -> Reply:
     sha = call.world.tip(call.name, call.path["branch"])
     if sha is None:
         raise ApiError(404, "Branch not found")
-    commit = repository.git.commit(sha)
-    return Reply(shapes.branch_shape(call.world, repository, call.path["branch"], commit, call.urls))
+    branch, commit = call.path["branch"], repository.git.commit(sha)
+    protection = call.world.protection(call.name, branch)
+    return Reply(
+        shapes.branch_shape(call.world, repository, branch, commit, call.urls, protection=protection)
+    )
 
 
 # git's objects -----------------------------------------------------------------------------------------------

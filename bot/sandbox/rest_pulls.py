@@ -1,8 +1,8 @@
-"""Pull requests, reviews and check runs over HTTP."""
+"""Pull requests and reviews over HTTP."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bot.sandbox import shapes
 from bot.sandbox.errors import ApiError, invalid, not_found
@@ -10,7 +10,7 @@ from bot.sandbox.people import Grant
 from bot.sandbox.rest import Call, Reply, Table
 
 if TYPE_CHECKING:
-    from bot.sandbox.model import App, MergeMethod, Pull, Repository, ReviewState
+    from bot.sandbox.model import MergeMethod, Pull, Repository, ReviewState
 
 table = Table()
 METHODS: dict[str, MergeMethod] = {"merge": "merge", "squash": "squash", "rebase": "rebase"}
@@ -187,90 +187,3 @@ def create_review(call: Call) -> Reply:
     body = call.text("body", default="") or ""
     review = call.world.review(call.name, call.number, body, state, by=call.login, sha=call.text("commit_id"))
     return Reply(shapes.review_shape(repository, pull, review, call.urls))
-
-
-# checks --------------------------------------------------------------------------------------------------------
-
-
-def _checking_app(call: Call) -> App:
-    if isinstance(call.caller, Grant):
-        return call.caller.installation.app
-    raise ApiError(403, "You must authenticate via a GitHub App.")
-
-
-@table.add("POST", "R/check-runs")
-def create_check(call: Call) -> Reply:
-    """Create a check run."""
-    repository = call.repository("checks", level="write")
-    run = call.world.create_check(call.name, _checking_app(call), call.body)
-    return Reply(shapes.check_shape(call.world, repository, run, call.urls), 201)
-
-
-@table.add("PATCH", "R/check-runs/{id:int}")
-def update_check(call: Call) -> Reply:
-    """Change a check run."""
-    repository = call.repository("checks", level="write")
-    run = call.world.update_check(call.name, call.path["id"], _checking_app(call), call.body)
-    return Reply(shapes.check_shape(call.world, repository, run, call.urls))
-
-
-@table.add("GET", "R/check-runs/{id:int}")
-def get_check(call: Call) -> Reply:
-    """Get a check run."""
-    repository = call.repository("checks")
-    run = call.world.check(call.name, call.path["id"])
-    return Reply(shapes.check_shape(call.world, repository, run, call.urls))
-
-
-@table.add("GET", "R/check-runs/{id:int}/annotations")
-def list_annotations(call: Call) -> Reply:
-    """List a check's remarks on lines."""
-    repository = call.repository("checks")
-    run = call.world.check(call.name, call.path["id"])
-
-    def show(remark: dict[str, Any]) -> Any:
-        path = remark.get("path", "")
-        return {
-            "path": path,
-            "start_line": remark.get("start_line"),
-            "end_line": remark.get("end_line"),
-            "start_column": remark.get("start_column"),
-            "end_column": remark.get("end_column"),
-            "annotation_level": remark.get("annotation_level"),
-            "title": remark.get("title"),
-            "message": remark.get("message"),
-            "raw_details": remark.get("raw_details"),
-            "blob_href": f"{call.urls.api}/repos/{repository.full_name}/git/blobs/{run.sha}",
-        }
-
-    return call.page(run.annotations, show)
-
-
-@table.add("POST", "R/check-runs/{id:int}/rerequest")
-def rerequest_check(call: Call) -> Reply:
-    """Ask for a check again."""
-    call.repository("checks", level="write")
-    call.world.rerequest_check(call.name, call.path["id"], by=call.login)
-    return Reply({}, 201)
-
-
-@table.add("GET", "R/commits/{sha:path}/check-runs")
-def list_checks(call: Call) -> Reply:
-    """List the check runs of a commit, the latest of each name unless ``filter=all``."""
-    repository = call.repository("checks")
-    sha = repository.git.resolve(call.path["sha"])
-    if sha is None:
-        raise ApiError(422, f"No commit found for SHA: {call.path['sha']}")
-    query, world = call.query, call.world
-    found = world.all_checks(call.name, sha) if query.get("filter") == "all" else world.checks(call.name, sha)
-    if name := query.get("check_name"):
-        found = [run for run in found if run.name == name]
-    if status := query.get("status"):
-        found = [run for run in found if run.status == status]
-    if app := query.get("app_id"):
-        found = [run for run in found if str(run.app.id) == app]
-    return call.page(
-        list(reversed(found)),
-        lambda run: shapes.check_shape(world, repository, run, call.urls),
-        "check_runs",
-    )

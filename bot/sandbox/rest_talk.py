@@ -93,11 +93,11 @@ def list_all_comments(call: Call) -> Reply:
     repository = call.repository("issues", "pull_requests")
     every = [comment for issue in repository.issues.values() for comment in issue.comments]
     found = _since(call, every)
-    if call.query.get("sort") == "updated":
-        found.sort(key=lambda comment: (comment.updated_at, comment.id))
-    else:
-        found.sort(key=lambda comment: comment.id)
-    if call.query.get("direction") == "desc":
+    sort = call.query.get("sort")
+    found.sort(
+        key=lambda comment: (comment.updated_at if sort == "updated" else comment.created_at, comment.id)
+    )
+    if sort and call.query.get("direction") == "desc":  # ignored without ``sort``, says GitHub
         found.reverse()
     return call.page(found, lambda comment: shapes.comment_shape(repository, comment, call.urls))
 

@@ -18,8 +18,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.sandbox import rest_apps, rest_code, rest_pulls, rest_talk
-from bot.sandbox.auth import authenticate, name_of
+from bot.sandbox import rest_apps, rest_checks, rest_code, rest_pulls, rest_rules, rest_statuses, rest_talk
+from bot.sandbox.auth import authenticate, limit_of, name_of
 from bot.sandbox.base import Urls
 from bot.sandbox.errors import ApiError, not_found
 from bot.sandbox.faults import Fault, Faults, Request
@@ -39,9 +39,11 @@ if TYPE_CHECKING:
     from bot.sandbox.world import World
 
 ENTERPRISE = "/api/v3"
-LIMIT = 5000
-# check-runs and pulls of a commit come before the commit itself, whose name may hold slashes.
-TABLES = (rest_apps.table, rest_pulls.table, rest_talk.table, rest_code.table)
+# What belongs to a commit or branch comes before the commit or branch itself, whose name may hold slashes.
+TABLES = (
+    *(rest_apps.table, rest_pulls.table, rest_talk.table, rest_checks.table, rest_statuses.table),
+    *(rest_rules.table, rest_code.table),
+)
 _OPEN: dict[Any, asyncio.Transport] = {}
 
 
@@ -164,9 +166,10 @@ class Api:
         if status != 304:  # noqa: PLR2004 - what was not sent again is free
             self.used[who] = self.used.get(who, 0) + 1
         used = self.used.get(who, 0)
+        limit = limit_of(caller)
         headers |= {
-            "X-RateLimit-Limit": str(LIMIT),
-            "X-RateLimit-Remaining": str(max(LIMIT - used, 1)),
+            "X-RateLimit-Limit": str(limit),
+            "X-RateLimit-Remaining": str(max(limit - used, 1)),
             "X-RateLimit-Used": str(used),
             "X-RateLimit-Reset": str(int(self.world.now().timestamp()) + 3600),
             "X-RateLimit-Resource": "core",

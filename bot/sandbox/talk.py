@@ -158,6 +158,8 @@ class Talk(Pulls):
         """
         repository, who, pull = self.repository(repo), self.account(by), self.pull(repo, number)
         self.require(repository, who, Role.READ)
+        if state == "APPROVED":
+            self.check_workflow_pull(repository, who)
         if state != "COMMENTED" and who is pull.author:
             verb = "approve" if state == "APPROVED" else "request changes on"
             raise ApiError(422, "Unprocessable Entity", [f"Can not {verb} your own pull request"])

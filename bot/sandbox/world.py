@@ -4,9 +4,9 @@ Everything a visitor of GitHub could do is a method of ``World``; repositories a
 ``owner/name``, people by login. A refusal is an ``ApiError`` with GitHub's status and words.
 
 The methods are spread over parts, one on top of the other: ``base`` (records, roles,
-deliveries), ``people`` (accounts, repositories, Apps, tokens), ``code`` (files, branches,
-commits), ``reading`` and ``pulls`` (pull requests, merging, labels), ``talk`` (comments, reviews,
-reactions) and ``checks``.
+deliveries), ``people`` (accounts, repositories, Apps), ``tokens`` (of workflows), ``code`` (files,
+branches, commits), ``reading`` and ``pulls`` (pull requests, merging, labels), ``talk`` (comments,
+reviews, reactions), ``statuses``, ``checks`` (runs, suites, buttons) and ``rules``.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from bot.sandbox.checks import Checks
 from bot.sandbox.clock import SandboxClock
+from bot.sandbox.rules import Rules
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
-class World(Checks):
+class World(Rules):
     """Accounts, repositories and everything on them. Safe to share between threads."""
 
     _temporary = False

@@ -15,7 +15,6 @@ from bot.sandbox.shapes.common import (
     stamp,
 )
 from bot.sandbox.shapes.conversation import (
-    check_shape,
     comment_shape,
     issue_shape,
     pull_shape,
@@ -32,12 +31,22 @@ from bot.sandbox.shapes.history import (
     ref_shape,
     tree_shape,
 )
+from bot.sandbox.shapes.reports import check_shape, combined_status_shape, status_shape, suite_shape
+from bot.sandbox.shapes.rules import (
+    branch_protection_shape,
+    protection_shape,
+    required_checks_shape,
+    rule_shape,
+    ruleset_shape,
+)
 
 __all__ = [
     "account_shape",
     "app_shape",
+    "branch_protection_shape",
     "branch_shape",
     "check_shape",
+    "combined_status_shape",
     "comment_shape",
     "commit_shape",
     "content_shape",
@@ -47,13 +56,19 @@ __all__ = [
     "issue_shape",
     "label_shape",
     "organization_shape",
+    "protection_shape",
     "public_user_shape",
     "pull_shape",
     "push_shape",
     "reaction_shape",
     "ref_shape",
     "repository_shape",
+    "required_checks_shape",
     "review_shape",
+    "rule_shape",
+    "ruleset_shape",
     "stamp",
+    "status_shape",
+    "suite_shape",
     "tree_shape",
 ]

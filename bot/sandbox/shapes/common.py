@@ -54,6 +54,7 @@ _TEMPLATES = {
     "teams": "/teams",
     "trees": "/git/trees{/sha}",
 }
+_NOT_IN_HOOKS = frozenset({"has_pull_requests", "pull_request_creation_policy"})
 
 
 def stamp(when: datetime | None) -> str | None:
@@ -210,6 +211,46 @@ def association(repository: Repository, account: Account) -> str:
     return "CONTRIBUTOR" if merged else "NONE"
 
 
+def _merge_settings(repository: Repository) -> Json:
+    """Give the settings about merging; GitHub shows them to who may write contents only."""
+    return {
+        "allow_squash_merge": True,
+        "allow_merge_commit": True,
+        "allow_rebase_merge": True,
+        "allow_auto_merge": repository.allow_auto_merge,
+        "allow_update_branch": False,
+        "delete_branch_on_merge": repository.delete_branch_on_merge,
+        "use_squash_pr_title_as_default": False,
+        "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
+        "squash_merge_commit_message": "COMMIT_MESSAGES",
+        "merge_commit_title": "MERGE_MESSAGE",
+        "merge_commit_message": "PR_TITLE",
+    }
+
+
+def minimal_repository_shape(repository: Repository, urls: Urls) -> Json:
+    """Give a repository as check suites and statuses show it: ``minimal-repository``, as it was recorded."""
+    api = f"{urls.api}/repos/{repository.full_name}"
+    return {
+        "id": repository.id,
+        "node_id": f"R_{repository.id}",
+        "name": repository.name,
+        "full_name": repository.full_name,
+        "private": repository.private,
+        "owner": account_shape(repository.owner, urls),
+        "html_url": f"{urls.web}/{repository.full_name}",
+        "description": None,
+        "fork": repository.parent is not None,
+        "url": api,
+        **{f"{key}_url": api + template for key, template in _TEMPLATES.items()},
+    }
+
+
+def in_hooks(repository: Json) -> Json:
+    """Leave out of a repository what GitHub's descriptions of webhooks do not name, unlike those of the API."""
+    return {key: value for key, value in repository.items() if key not in _NOT_IN_HOOKS}
+
+
 def repository_shape(
     world: Base,
     repository: Repository,
@@ -220,23 +261,11 @@ def repository_shape(
     role: Role | None = None,
 ) -> Json:
     """Give a repository: as webhooks do, as ``full-repository``, or as ``repository``."""
-    name, owner = repository.full_name, repository.owner
-    api, page = f"{urls.api}/repos/{name}", f"{urls.web}/{name}"
+    name, owner, page = repository.full_name, repository.owner, f"{urls.web}/{repository.full_name}"
     open_issues = sum(issue.state == "open" for issue in repository.issues.values())
     forks = sum(other.parent is repository for other in world.repositories())
     host = urls.web.partition("://")[2]
-    shape: Json = {
-        "id": repository.id,
-        "node_id": f"R_{repository.id}",
-        "name": repository.name,
-        "full_name": name,
-        "private": repository.private,
-        "owner": account_shape(owner, urls),
-        "html_url": page,
-        "description": None,
-        "fork": repository.parent is not None,
-        "url": api,
-        **{f"{key}_url": api + template for key, template in _TEMPLATES.items()},
+    shape: Json = minimal_repository_shape(repository, urls) | {
         "git_url": f"git://{host}/{name}.git",
         "ssh_url": f"git@{host}:{name}.git",
         "clone_url": f"{page}.git",
@@ -274,7 +303,7 @@ def repository_shape(
         "pushed_at": stamp(repository.pushed_at),
     }
     if hook:
-        return shape | {"custom_properties": {}}
+        return in_hooks(shape) | {"custom_properties": {}}
     if role is not None:
         shape["permissions"] = role_flags(role)
     if not full:
@@ -283,19 +312,10 @@ def repository_shape(
         "network_count": forks,
         "subscribers_count": 0,
         "temp_clone_token": None,
-        "allow_squash_merge": True,
-        "allow_merge_commit": True,
-        "allow_rebase_merge": True,
-        "allow_auto_merge": False,
-        "allow_update_branch": False,
-        "delete_branch_on_merge": False,
-        "use_squash_pr_title_as_default": False,
-        "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
-        "squash_merge_commit_message": "COMMIT_MESSAGES",
-        "merge_commit_title": "MERGE_MESSAGE",
-        "merge_commit_message": "PR_TITLE",
         "custom_properties": {},
     }
+    if role is not None and role >= Role.WRITE:
+        shape |= _merge_settings(repository)
     if owner.kind == "Organization":
         shape["organization"] = account_shape(owner, urls)
     if repository.parent is not None:

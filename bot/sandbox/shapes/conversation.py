@@ -1,4 +1,4 @@
-"""Issues, pull requests, comments, reviews, reactions and checks as JSON."""
+"""Issues, pull requests, comments, reviews and reactions as JSON."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bot.sandbox.shapes.common import (
     account_shape,
     app_shape,
     association,
+    in_hooks,
     label_shape,
     repository_shape,
     stamp,
@@ -17,11 +18,11 @@ from bot.sandbox.shapes.common import (
 
 if TYPE_CHECKING:
     from bot.sandbox.base import Urls
-    from bot.sandbox.checks import Checks
-    from bot.sandbox.model import Account, CheckRun, Comment, Issue, Reaction, Repository, Review
+    from bot.sandbox.model import Account, Comment, Issue, Reaction, Repository, Review
     from bot.sandbox.pulls import Pulls
 
 Json = dict[str, Any]
+_DEPENDENCIES = ("blocked_by", "total_blocked_by", "blocking", "total_blocking")
 REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
 
 
@@ -109,16 +110,28 @@ def issue_shape(repository: Repository, issue: Issue, urls: Urls, *, hook: bool 
         }
     if not hook:
         shape["closed_by"] = None if issue.closed_by is None else account_shape(issue.closed_by, urls)
+        shape |= {
+            "type": None,
+            "pinned_comment": None,
+            "sub_issues_summary": {"total": 0, "completed": 0, "percent_completed": 0},
+            "issue_dependencies_summary": dict.fromkeys(_DEPENDENCIES, 0),
+        }
     return shape
 
 
 def _side(
-    world: Pulls, owner: Account, at: tuple[str, str], repository: Repository | None, urls: Urls
+    world: Pulls,
+    owner: Account,
+    at: tuple[str, str],
+    repository: Repository | None,
+    urls: Urls,
+    *,
+    hook: bool,
 ) -> Json:
     branch, sha = at
     shown = None if repository is None else repository_shape(world, repository, urls)
-    if shown is not None and repository is not None:
-        shown |= {
+    if shown is not None and hook:  # the API shows them of no pull request that was ever recorded
+        shown = in_hooks(shown) | {
             "allow_squash_merge": True,
             "allow_merge_commit": True,
             "allow_rebase_merge": True,
@@ -195,8 +208,10 @@ def pull_shape(
         "review_comment_url": links["review_comment"],
         "comments_url": links["comments"],
         "statuses_url": links["statuses"],
-        "head": _side(world, pull.head_owner, (pull.head_ref, pull.head_sha), pull.head_repository, urls),
-        "base": _side(world, repository.owner, (pull.base_ref, pull.base_sha), repository, urls),
+        "head": _side(
+            world, pull.head_owner, (pull.head_ref, pull.head_sha), pull.head_repository, urls, hook=hook
+        ),
+        "base": _side(world, repository.owner, (pull.base_ref, pull.base_sha), repository, urls, hook=hook),
         "_links": {key: {"href": value} for key, value in links.items()},
         "author_association": association(repository, pull.author),
         "auto_merge": None,
@@ -240,71 +255,4 @@ def review_shape(
         "commit_id": review.sha,
         "author_association": association(repository, review.author),
         **({"updated_at": stamp(review.submitted_at)} if hook else {}),
-    }
-
-
-def check_shape(
-    world: Checks, repository: Repository, run: CheckRun, urls: Urls, *, hook: bool = False
-) -> Json:
-    """Give a check run."""
-    api, page = f"{urls.api}/repos/{repository.full_name}", f"{urls.web}/{repository.full_name}"
-    url = f"{api}/check-runs/{run.id}"
-    suite = world.suite_of(repository, run.app, run.sha)
-    pulls = [
-        _small_pull(repository, pull, urls)
-        for pull in repository.pulls
-        if pull.head_sha == run.sha and pull.head_repository is repository and pull.state == "open"
-    ]
-    shape: Json = {
-        "id": run.id,
-        "name": run.name,
-        "node_id": f"CR_{run.id}",
-        "head_sha": run.sha,
-        "external_id": run.external_id,
-        "url": url,
-        "html_url": f"{page}/runs/{run.id}",
-        "details_url": run.details_url or f"{page}/runs/{run.id}",
-        "status": run.status,
-        "conclusion": run.conclusion,
-        "started_at": stamp(run.started_at),
-        "completed_at": stamp(run.completed_at),
-        "output": {
-            "title": run.output.get("title"),
-            "summary": run.output.get("summary"),
-            "text": run.output.get("text"),
-            "annotations_count": len(run.annotations),
-            "annotations_url": f"{url}/annotations",
-        },
-        "check_suite": {"id": suite},
-        "app": app_shape(run.app, urls),
-        "pull_requests": pulls,
-    }
-    if hook:
-        shape["check_suite"] = {
-            "id": suite,
-            "node_id": f"CS_{suite}",
-            "head_branch": pulls[0]["head"]["ref"] if pulls else None,
-            "head_sha": run.sha,
-            "status": run.status,
-            "conclusion": run.conclusion,
-            "url": f"{api}/check-suites/{suite}",
-            "before": None,
-            "after": None,
-            "pull_requests": pulls,
-            "app": app_shape(run.app, urls),
-            "created_at": stamp(run.started_at),
-            "updated_at": stamp(run.completed_at or run.started_at),
-        }
-    return shape
-
-
-def _small_pull(repository: Repository, pull: Pull, urls: Urls) -> Json:
-    api = f"{urls.api}/repos/{repository.full_name}"
-    home = {"id": repository.id, "url": api, "name": repository.name}
-    return {
-        "id": pull.id,
-        "number": pull.number,
-        "url": f"{api}/pulls/{pull.number}",
-        "head": {"ref": pull.head_ref, "sha": pull.head_sha, "repo": home},
-        "base": {"ref": pull.base_ref, "sha": pull.base_sha, "repo": home},
     }

@@ -7,8 +7,10 @@ import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bot.sandbox.diffs import differences
 from bot.sandbox.git import ABSENT
 from bot.sandbox.shapes.common import account_shape, stamp
+from bot.sandbox.shapes.rules import branch_protection_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +18,11 @@ if TYPE_CHECKING:
     from bot.sandbox.base import Base, Urls
     from bot.sandbox.git import TreeEntry
     from bot.sandbox.model import Account, Commit, FileDiff, Repository
+    from bot.sandbox.rules import Protection
 
 Json = dict[str, Any]
 _NOREPLY = re.compile(r"(\d+)\+.+@users\.noreply\.github\.com")
+_CHANGES = ("added", "removed", "modified")
 LARGEST_SHOWN = 1_000_000  # bytes of a file that the contents API shows inline
 _KINDS = {"120000": "symlink", "160000": "submodule", "040000": "dir"}
 
@@ -176,13 +180,21 @@ def ref_shape(repository: Repository, branch: str, sha: str, urls: Urls) -> Json
 
 
 def branch_shape(
-    world: Base, repository: Repository, branch: str, commit: Commit, urls: Urls, *, short: bool = False
+    world: Base,
+    repository: Repository,
+    branch: str,
+    commit: Commit,
+    urls: Urls,
+    *,
+    short: bool = False,
+    protection: Protection | None = None,
 ) -> Json:
     """Give a branch as ``branch-with-protection``, or as ``short-branch``."""
     api, page = f"{urls.api}/repos/{repository.full_name}", f"{urls.web}/{repository.full_name}"
+    is_protected = protection is not None
     if short:
         there = {"sha": commit.sha, "url": f"{api}/commits/{commit.sha}"}
-        return {"name": branch, "commit": there, "protected": False}
+        return {"name": branch, "commit": there, "protected": is_protected}
     return {
         "name": branch,
         "commit": commit_shape(world, repository, commit, urls),
@@ -190,8 +202,8 @@ def branch_shape(
             "self": f"{api}/branches/{quote(branch)}",
             "html": f"{page}/tree/{quote(branch)}",
         },
-        "protected": False,
-        "protection": {"enabled": False, "required_status_checks": {"contexts": [], "checks": []}},
+        "protected": is_protected,
+        "protection": branch_protection_shape(protection),
         "protection_url": f"{api}/branches/{quote(branch)}/protection",
     }
 
@@ -244,7 +256,13 @@ def content_shape(
 
 
 def push_shape(
-    repository: Repository, branch: str, moved: tuple[str, str], who: Account | None, urls: Urls
+    world: Base,
+    repository: Repository,
+    branch: str,
+    moved: tuple[str, str],
+    urls: Urls,
+    *,
+    who: Account | None,
 ) -> Json:
     """Give the fields of a ``push`` event; at most twenty commits are listed."""
     old, new = moved
@@ -253,8 +271,8 @@ def push_shape(
     if ABSENT not in {old, new}:
         commits = list(reversed(repository.git.log(new, f"^{old}", limit=20)))
     pusher = {"name": who.login, "email": who.email} if who else {"name": "none"}
-    listed = [_pushed(repository, commit, urls) for commit in commits]
-    head = None if new == ABSENT else _pushed(repository, repository.git.commit(new), urls)
+    listed = [_pushed(world, repository, commit, urls) for commit in commits]
+    head = None if new == ABSENT else _pushed(world, repository, repository.git.commit(new), urls)
     return {
         "ref": f"refs/heads/{branch}",
         "before": old,
@@ -267,10 +285,26 @@ def push_shape(
         "commits": listed,
         "head_commit": head,
         "pusher": pusher,
+        "repository": _pushed_to(repository, urls),
     }
 
 
-def _pushed(repository: Repository, commit: Commit, urls: Urls) -> Json:
+def _pushed_to(repository: Repository, urls: Urls) -> Json:
+    """Give what only pushes say of a repository, and say so: two of its times in seconds."""
+    owner = repository.owner
+    person = owner.kind == "User"
+    return {
+        "owner": account_shape(owner, urls) | {"name": owner.login, "email": owner.email if person else None},
+        "created_at": int(repository.created_at.timestamp()),
+        "pushed_at": int(repository.pushed_at.timestamp()),
+        "stargazers": 0,
+        "master_branch": repository.default_branch,
+    }
+
+
+def _pushed(world: Base, repository: Repository, commit: Commit, urls: Urls) -> Json:
+    files = differences(repository.git, commit.parents[0] if commit.parents else None, commit.sha)
+    by_status = {status: [file.path for file in files if file.status == status] for status in _CHANGES}
     return {
         "id": commit.sha,
         "tree_id": commit.tree,
@@ -278,9 +312,12 @@ def _pushed(repository: Repository, commit: Commit, urls: Urls) -> Json:
         "message": commit.message,
         "timestamp": stamp(commit.committed_at),
         "url": f"{urls.web}/{repository.full_name}/commit/{commit.sha}",
-        "author": {"name": commit.author_name, "email": commit.author_email},
-        "committer": {"name": commit.committer_name, "email": commit.committer_email},
-        "added": [],
-        "removed": [],
-        "modified": [],
+        "author": _named(world, commit.author_name, commit.author_email, urls),
+        "committer": _named(world, commit.committer_name, commit.committer_email, urls),
+        **by_status,
     }
+
+
+def _named(world: Base, name: str, email: str, urls: Urls) -> Json:
+    account = who_wrote(world, email, urls)
+    return {"name": name, "email": email} | ({} if account is None else {"username": account["login"]})
