@@ -19,7 +19,7 @@ from bot.manifests.knative_edit import edit_name, edit_targets
 from bot.manifests.knative_read import GROUP, Document, Pair, looks_like_service, read_document
 from bot.manifests.looks import FIELDS, fields_of
 from bot.manifests.nodes import Canon, Mapping, Node, Scalar, canon, compose
-from bot.manifests.source import LARGEST_DOCUMENT, Source, cut
+from bot.manifests.source import LARGEST_DOCUMENT, Source, candidates, cut
 from bot.manifests.splices import Draft, unusual
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Manifest:
     ``template`` is ``spec.template`` as plain values, without ``metadata.name`` (and without
     ``metadata`` when nothing else is in it). ``targets`` are ``spec.traffic`` as written,
     with their places as ``slot``; empty when the block is missing, null or an empty list.
+    ``urls`` are the places of those that set ``url``, which the API server refuses.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Manifest:
     has_traffic: bool
     traffic_lines: tuple[int, int] | None
     template_name_line: int | None
+    urls: frozenset[int] = frozenset()
 
     @property
     def id(self) -> str:
@@ -143,10 +145,16 @@ def edit_service(
 
 def _documents(source: Source, name: str | None) -> Iterator[Document | tuple[Problem, ...]]:
     """Give each readable Service of a file, or the problems of one that is not readable."""
-    for chunk in cut(source):
-        text = source.text[chunk.start : chunk.end]
-        if GROUP not in text or "Service" not in text or (name is not None and name not in text):
-            continue
+
+    def may_be(text: str) -> bool:
+        return GROUP in text and "Service" in text and (name is None or name in text)
+
+    try:
+        found = candidates(source, may_be)
+    except Declined as declined:
+        yield declined.problems
+        return
+    for chunk, text in found:
         if len(text) > LARGEST_DOCUMENT:
             if looks_like_service(text):
                 yield (_too_large(source, chunk),)
@@ -187,6 +195,19 @@ def _manifest(doc: Document) -> Manifest:
         has_traffic=doc.entries is not None,
         traffic_lines=(lines[0] + 1, lines[1] + 1) if lines else None,
         template_name_line=doc.source.line(doc.name_pair.key.start) + 1 if doc.name_pair else None,
+        urls=frozenset(i for i, item in enumerate(doc.entries.items) if _sets_url(item))
+        if doc.entries
+        else frozenset(),
+    )
+
+
+def _sets_url(entry: Node) -> bool:
+    pairs = entry.pairs if isinstance(entry, Mapping) else []
+    return any(
+        isinstance(key, Scalar)
+        and key.value == "url"
+        and not (isinstance(value, Scalar) and (value.is_null or not value.value))
+        for key, value in pairs
     )
 
 

@@ -323,6 +323,15 @@ def _target(source: Source, item: Node, slot: int) -> Target:
             own["configurationName"].key.start,
             end=own["configurationName"].key.end,
         )
+    if "name" in own:
+        # v1alpha1 before Serving 0.6; later servers take it for ``tag``, kn and we would take the entry for untagged.
+        raise source.declined(
+            "split-invalid",
+            "A target's `name` is the former spelling of `tag`.",
+            own["name"].key.start,
+            end=own["name"].key.end,
+            remedy="Write it as `tag`.",
+        )
     return Target(
         revision=_name(source, own.get("revisionName")),
         percent=_percent(source, own.get("percent")),

@@ -10,7 +10,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
@@ -24,6 +23,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from bot.core.text import code
+from bot.manifests.events import DEEPEST, composed, events
 from bot.manifests.scalars import plain_value
 from bot.manifests.source import refuse_different
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from bot.core.problems import Declined
     from bot.manifests.source import Chunk, Source
 
-DEEPEST = 100  # levels
 LARGEST_EXPANSION = 100_000  # values that the aliases of a document may stand for
 
 
@@ -129,17 +128,9 @@ def compose(text: str) -> Any:
         YAMLError: Not valid YAML.
     """
     try:
-        return _yaml().compose(text)
+        return composed(text)
     except YAMLError:
-        return _yaml().compose(_without_tabs(text))
-
-
-def _yaml() -> YAML:
-    # One instance for every document: it is not safe for threads, and "%YAML" sticks to it.
-    # "safe" gives the events and offsets of "rt" without collecting comments, a third faster.
-    yaml = YAML(typ="safe", pure=True)
-    yaml.max_depth = DEEPEST
-    return yaml
+        return composed(_without_tabs(text))
 
 
 def _without_tabs(text: str) -> str:
@@ -218,7 +209,7 @@ class _Builder:
 def _build(source: Source, chunk: Chunk, text: str, original: str | None = None) -> Node | None:
     builder = _Builder(source, chunk.start, original)
     documents = 0
-    for event in _yaml().parse(text):
+    for event in events(text):
         if isinstance(event, DocumentStartEvent):
             documents += 1
             if documents > 1:

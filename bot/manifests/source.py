@@ -12,16 +12,23 @@ import itertools
 import re
 import unicodedata
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from bot.core.problems import Declined, Place, Problem
 
-LARGEST_FILE = 1_000_000  # bytes
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGEST_FILE = 8_000_000  # bytes; cut in a fraction of a second
+LARGEST_READING = 1_000_000  # characters of all documents of a file that are parsed at once; some seconds
 LARGEST_DOCUMENT = 200_000  # characters; about a second of parsing
 LONGEST_SOURCE = 160  # characters of a line that a problem shows
 
 BOM = "\ufeff"
 _BREAK = re.compile(r"\r\n|\n|\r")
 _BOUNDARY = re.compile(r"(---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_BOUNDARY_BELOW = re.compile(r"\n(---|\.\.\.)(?=[ \t\r\n]|\Z)")
+_BOUNDARY_BELOW_CR = re.compile(r"[\n\r](---|\.\.\.)(?=[ \t\r\n]|\Z)")
 # Only YAML 1.1 (libyaml, and with it Kubernetes) ends a line at the first three, and skips a
 # byte-order mark at the start of any line.
 _DIFFERENT = re.compile("[\x85\u2028\u2029\ufeff]")
@@ -43,7 +50,11 @@ class Source:
     @classmethod
     def of(cls, text: str, path: str, *, bom: bool = False) -> Source:
         """Give the source of a text without byte-order mark."""
-        return cls(path, text, bom, (0, *(match.end() for match in _BREAK.finditer(text))))
+        if "\r" in text:
+            return cls(path, text, bom, (0, *(match.end() for match in _BREAK.finditer(text))))
+        # The same without asking for carriage returns, for files of megabytes.
+        lengths = (len(line) + 1 for line in text.split("\n")[:-1])
+        return cls(path, text, bom, tuple(itertools.accumulate(lengths, initial=0)))
 
     @classmethod
     def read(cls, content: bytes, path: str) -> Source:
@@ -153,25 +164,58 @@ def cut(source: Source) -> tuple[Chunk, ...]:
     Directives stay with the ``---`` behind them, with all that lies between.
     """
     bounds: list[int] = []
-    # Where the directives of the next document begin, and whether directives may stand here.
-    directives: int | None = None
-    bare = True
-    for line, start in enumerate(source.starts):
-        mark = _BOUNDARY.match(source.text, start)
-        if mark is None:
-            if bare and source.text.startswith("%", start):
-                directives = start if directives is None else directives
-            elif directives is None and source.is_content(line):
-                bare = False
-        elif mark[1] == "---":
-            bounds.append(start if directives is None else directives)
-            directives, bare = None, False
+    directives = _directives(source, 0)
+    first = _BOUNDARY.match(source.text)
+    below = (_BOUNDARY_BELOW_CR if "\r" in source.text else _BOUNDARY_BELOW).finditer(source.text)
+    for mark in itertools.chain([first] if first else [], below):
+        if mark[1] == "---":
+            bounds.append(mark.start(1) if directives is None else directives)
+            directives = None
         else:
-            bounds.append(source.line_end(line))
-            directives, bare = None, True
+            end = source.line_end(source.line(mark.start(1)))
+            bounds.append(end)
+            directives = _directives(source, end)
     inner = sorted({bound for bound in bounds if 0 < bound < len(source.text)})
     edges = [0, *inner, len(source.text)]
     return tuple(Chunk(number, start, end) for number, (start, end) in enumerate(itertools.pairwise(edges)))
+
+
+def _directives(source: Source, start: int) -> int | None:
+    """Give where the directives begin that the next ``---`` may have, from the start of a line on.
+
+    Nothing but white space and comments may stand before them.
+    """
+    for line in range(source.line(start), len(source.starts)):
+        at = source.starts[line]
+        if source.text.startswith("%", at):
+            return at
+        if _BOUNDARY.match(source.text, at) or source.is_content(line):
+            return None
+    return None
+
+
+def candidates(source: Source, may_be: Callable[[str], bool]) -> list[tuple[Chunk, str]]:
+    """Give the documents, with their text, that are to be parsed for what is looked for.
+
+    A document larger than ``LARGEST_DOCUMENT`` is given too, and is not to be parsed.
+
+    Raises:
+        Declined: ``file-too-large`` where parsing them all would take too long.
+    """
+    every = ((chunk, source.text[chunk.start : chunk.end]) for chunk in cut(source))
+    found = [(chunk, text) for chunk, text in every if may_be(text)]
+    size = sum(len(text) for _, text in found if len(text) <= LARGEST_DOCUMENT)
+    if size > LARGEST_READING:
+        raise Declined(
+            Problem(
+                "file-too-large",
+                f"The documents that would have to be read have {size} characters; "
+                f"up to {LARGEST_READING} of a file are read.",
+                "Move the service into a file of its own.",
+                Place(source.path),
+            )
+        )
+    return found
 
 
 def refuse_different(source: Source, chunk: Chunk) -> None:

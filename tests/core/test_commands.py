@@ -20,6 +20,7 @@ from bot.core.commands import (
     Plan,
     Promote,
     Resume,
+    Retarget,
     Retry,
     Rollback,
     Status,
@@ -311,6 +312,19 @@ class TestSeveral:
             *["/hold", "/untag c", "/tag a=b", "/tag d=e", "/traffic a=1"]
         ]
 
+    def test_one_edit_is_one_job(self) -> None:
+        parsed = parse_comment(
+            "/traffic a=1 @latest=99\n/canary status\n/tag a=b\n/untag c\n/tag d=e,f=g\n/hold"
+        )
+        hold, edit, status = parsed.jobs()
+        assert (hold.verb, status.verb) == ("hold", "status")
+        assert edit == Retarget(untag=("c",), tag=("a=b", "d=e,f=g"), traffic=("a=1", "@latest=99"))
+        assert (edit.line, edit.source, edit.short) == (4, "/untag c", True)
+
+    def test_without_one_the_jobs_are_the_commands(self) -> None:
+        parsed = parse_comment("/canary 25\n/hold")
+        assert parsed.jobs() == parsed.ordered()
+
 
 class TestShortVerbs:
     """Short verbs stay silent on pull requests that belong to no rollout and touch no service."""
@@ -382,10 +396,10 @@ class TestUsage:
                 assert only(f"{usage.example.split(' -- ')[0]} {option}={value}").verb == usage.verb
 
     def test_not_built_yet(self) -> None:
-        parsed = parse_comment("/canary 25\n/tag a=b\n/canary retry")
+        parsed = parse_comment("/canary 25\n/canary adopt\n/canary retry")
         problems = check_built(parsed.commands)
         assert [(p.code, p.source) for p in problems] == [
-            ("not-built-yet", "/tag a=b"),
+            ("not-built-yet", "/canary adopt"),
             ("not-built-yet", "/canary retry"),
         ]
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.core.checks import BUTTONS, Button, Press
 from bot.core.events import DEEPEST, LARGEST, USED, parse, route
 from bot.core.subject import Subject
+from bot.core.usage import BY_VERB
 
 APP = 4711
 PERSON = {"login": "mona", "id": 3, "type": "User"}
+OTHER_PERSON = {"login": "kim", "id": 4, "type": "User"}
 ELSEWHERE = "https://attacker.invalid/steal"
 BASE: dict[str, Any] = {
     "installation": {"id": 9},
@@ -46,15 +51,24 @@ def pull(action: str = "opened", **changes: Any) -> dict[str, Any]:
     return {**BASE, "action": action, "number": 3, "pull_request": {"number": 3}, **changes}
 
 
-def check(**changes: Any) -> dict[str, Any]:
-    run = {
-        "app": {"id": APP},
-        "pull_requests": [
-            {"number": 3, "base": {"repo": {"id": 77}}},
-            {"number": 8, "base": {"repo": {"id": 1}}},
-        ],
-    }
-    return {**BASE, "action": "rerequested", "check_run": {**run, **changes}}
+SHA = "5" * 40
+HERE = {"number": 3, "base": {"repo": {"id": 77}}}
+OTHER = {"number": 4, "base": {"repo": {"id": 77}}}
+ABROAD = {"number": 8, "base": {"repo": {"id": 1}}}
+
+
+def check(event: str = "check_run", **changes: Any) -> dict[str, Any]:
+    run = {"app": {"id": APP}, "head_sha": SHA, "pull_requests": [HERE, ABROAD]}
+    return {**BASE, "action": "rerequested", event: {**run, **changes}}
+
+
+def press(verb: str = "promote", sender: Any = PERSON, **changes: Any) -> dict[str, Any]:
+    said = check(**{"name": "canary / gate", "external_id": "pull/3/gate-ok", **changes})
+    return {**said, "action": "requested_action", "requested_action": {"identifier": verb}, "sender": sender}
+
+
+def again(*what: str) -> tuple[tuple[Subject, str], ...]:
+    return tuple((Subject(9, "shop/customer", f"checks/{SHA}{one}"), "check") for one in what)
 
 
 def on_pull(why: str) -> tuple[tuple[Subject, str], ...]:
@@ -73,7 +87,24 @@ def on_pull(why: str) -> tuple[tuple[Subject, str], ...]:
         pytest.param(
             "pull_request", pull("edited", changes={"base": {}}), on_pull("pull"), id="base branch changed"
         ),
-        pytest.param("check_run", check(), on_pull("check"), id="our check is to run again, here only"),
+        pytest.param("check_run", check(), again("/3"), id="our check is to run again, here only"),
+        pytest.param("check_suite", check("check_suite"), again("/3"), id="all our checks of a commit"),
+        pytest.param(
+            "check_run",
+            check(pull_requests=[], external_id="pull/7/gate-none"),
+            again("/7"),
+            id="check of a fork's or a closed pull request, which GitHub does not name",
+        ),
+        pytest.param(
+            "check_run",
+            check(external_id="pull/7/gate-none"),
+            again("/3", "/7"),
+            id="check of a commit that two pull requests had",
+        ),
+        pytest.param("check_run", check(pull_requests=[]), again(""), id="check that names no pull request"),
+        pytest.param(
+            "check_suite", check("check_suite", pull_requests=[]), again(""), id="checks of a fork's commit"
+        ),
         pytest.param(
             "installation",
             {"action": "created", "installation": {"id": 9}, "repositories": [{"full_name": "a/b"}] * 2},
@@ -149,6 +180,27 @@ def test_asks_for_a_look(
         pytest.param("pull_request", pull("edited", changes={"title": {}}), id="title changed"),
         pytest.param("pull_request", pull(number=4), id="two numbers that disagree"),
         pytest.param("check_run", check(app={"id": APP + 1}), id="check of another App"),
+        pytest.param("check_run", check(head_sha="main"), id="check of no commit"),
+        pytest.param("check_suite", check(), id="check sent as a suite"),
+        pytest.param("check_run", check("check_suite"), id="suite sent as a check"),
+        pytest.param(
+            "check_suite", {**check("check_suite"), "action": "requested"}, id="GitHub made a suite by itself"
+        ),
+        pytest.param("check_run", press("merge"), id="button that there is not"),
+        pytest.param("check_run", press(["promote"]), id="button without a name"),  # type: ignore[arg-type]
+        pytest.param("check_run", press(app={"id": APP + 1}), id="button of another App"),
+        pytest.param("check_run", press(name="canary / plan"), id="button of a check that has none"),
+        pytest.param("check_run", press(head_sha=""), id="button of no commit"),
+        pytest.param("check_run", press(sender={**PERSON, "type": "Bot"}), id="pressed by a bot"),
+        pytest.param("check_run", press(sender=None), id="pressed by nobody"),
+        pytest.param("check_run", press(sender={**PERSON, "id": None}), id="pressed by somebody without id"),
+        pytest.param("check_run", press(sender={**PERSON, "login": "mona/9"}), id="login with a slash"),
+        pytest.param("check_run", press(sender={**PERSON, "login": "mona[bot]"}), id="login of a bot"),
+        pytest.param("check_run", press(sender={**PERSON, "login": "m\n"}), id="login with a line feed"),
+        pytest.param("check_run", press(external_id="x", pull_requests=[]), id="of no pull request"),
+        pytest.param("check_run", press(external_id="x", pull_requests=[ABROAD]), id="of one elsewhere"),
+        pytest.param("check_run", press(external_id="x", pull_requests=[HERE, OTHER]), id="of one of two"),
+        pytest.param("check_suite", press(), id="press sent as a suite"),
         pytest.param("check_run", {**check(), "action": "completed"}, id="check completed"),
         pytest.param("installation", {"action": "deleted", "installation": {"id": 9}}, id="App removed"),
         pytest.param("push", pull(), id="event that is not used"),
@@ -159,8 +211,82 @@ def test_asks_for_nothing(event: str, payload: dict[str, Any]) -> None:
     assert route(event, payload, app_id=APP) == ()
 
 
+class TestPress:
+    """A press is known by its signed body: whatever the delivery is called, it is the same press."""
+
+    def of(self, payload: dict[str, Any], at: datetime | None = None) -> Press:
+        ((subject, why),) = route("check_run", payload, app_id=APP, at=at)
+        found = Press.parse(subject.what)
+        assert why == "button"
+        assert found is not None
+        assert found.what == subject.what
+        return found
+
+    def test_what_it_says(self) -> None:
+        found = self.of(press("rollback"), datetime(2026, 3, 2, 12, tzinfo=UTC))
+        assert (found.pull, found.verb, found.sha, found.user, found.login) == (3, "rollback", SHA, 3, "mona")
+        assert found.at == 1_772_452_800
+        assert (found.command, found.label) == ("/canary rollback", "Roll back")
+
+    @pytest.mark.parametrize(
+        ("changes", "number"),
+        [
+            pytest.param({}, 3, id="open"),
+            pytest.param({"pull_requests": []}, 3, id="merged or closed: GitHub names none"),
+            pytest.param({"pull_requests": [OTHER, HERE]}, 3, id="ours of two"),
+            pytest.param({"pull_requests": [OTHER]}, 4, id="opened again under another number"),
+            pytest.param({"external_id": ""}, 3, id="check of an older version of the bot"),
+        ],
+    )
+    def test_its_pull_request(self, changes: dict[str, Any], number: int) -> None:
+        assert self.of(press(**changes)).pull == number
+
+    def test_the_same_body_is_the_same_press(self) -> None:
+        body = json.dumps(press())
+        assert self.of(dict(parse(body.encode()))).id == self.of(press()).id
+        assert self.of(dict(reversed(press().items()))).id == self.of(press()).id
+
+    def test_anything_else_in_the_body_is_another_press(self) -> None:
+        pressed = [press(), press("hold"), press(external_id="pull/3/gate-ok~1"), press(sender=OTHER_PERSON)]
+        assert len({self.of(p).id for p in pressed}) == len(pressed)
+
+    def test_its_number_is_no_comments_and_fits_a_trailer(self) -> None:
+        for verb in BUTTONS:
+            assert 10**17 <= self.of(press(verb)).id < 10**18
+
+    @pytest.mark.parametrize(
+        "what",
+        [
+            "button",
+            f"button/3/promote/{SHA}/1/0/3/mona",
+            f"button/0/promote/{SHA}/{10**17}/0/3/mona",
+            f"button/3/merge/{SHA}/{10**17}/0/3/mona",
+            f"button/3/promote/main/{10**17}/0/3/mona",
+            f"button/3/promote/{SHA}/{10**17}/0/3/mona/x",
+            f"button/3/promote/{SHA}/{10**17}/0/3/mona\n",
+        ],
+    )
+    def test_no_press(self, what: str) -> None:
+        assert Press.parse(what) is None
+
+
+class TestButtons:
+    """GitHub takes three buttons of at most 20, 40 and 20 characters."""
+
+    def test_each_is_a_verb(self) -> None:
+        assert all(name in BY_VERB and BY_VERB[name].built for name in BUTTONS)
+
+    @pytest.mark.parametrize(
+        "texts", [("x" * 21, "y", "z"), ("x", "y" * 41, "z"), ("x", "y", "z" * 21), ("",) * 3]
+    )
+    def test_too_long(self, texts: tuple[str, str, str]) -> None:
+        with pytest.raises(ValueError, match="Button"):
+            Button(*texts)
+
+
 def test_checks_are_left_alone_while_the_app_is_unknown() -> None:
     assert route("check_run", check(), app_id=None) == ()
+    assert route("check_run", press(), app_id=None) == ()
 
 
 def test_our_own_comments_are_recognised_by_two_signs() -> None:
@@ -185,6 +311,9 @@ KEYS = (
     "repository",
     "installation",
     "check_run",
+    "check_suite",
+    "requested_action",
+    "sender",
 )
 
 
@@ -193,15 +322,21 @@ class TestRoute:
 
     @given(
         event=st.sampled_from(sorted(USED)),
-        kind=st.sampled_from([comment(), review(), pull(), check()]),
+        kind=st.sampled_from([comment(), review(), pull(), check(), check("check_suite"), press()]),
         changes=st.dictionaries(st.sampled_from(KEYS), JSON, max_size=3),
     )
     def test_any_change_of_a_payload(self, event: str, kind: dict[str, Any], changes: dict[str, Any]) -> None:
         for subject, why in route(event, {**kind, **changes}, app_id=APP):
             assert subject.repository.isascii()
             assert subject.repository.count("/") == 1
-            assert subject.what == "repository" or subject.what.removeprefix("pull/").isdecimal()
-            assert why in {"comment", "review", "pull", "check", "installation"}
+            kind_of, _, rest = subject.what.partition("/")
+            assert {
+                "repository": rest == "",
+                "pull": rest.isdecimal(),
+                "checks": re.fullmatch(rf"{SHA}(/\d+)?", rest) is not None,
+                "button": Press.parse(subject.what) is not None,
+            }[kind_of]
+            assert why in {"comment", "review", "pull", "check", "button", "installation"}
 
     @given(payload=st.dictionaries(st.sampled_from(KEYS), JSON))
     def test_anything_at_all(self, payload: dict[str, Any]) -> None:

@@ -141,3 +141,52 @@ def test_same_template_same_name_whatever_its_key_order() -> None:
     assert one != naming.revision_name("shop", {"a": 2, "b": [{"c": 2, "d": None}]})
     assert naming.is_generated(one, "shop")
     assert not naming.is_generated(one, "sho")
+
+
+EDIT = trailers.Edit("apps/shop.yaml#acme/shop", "mona", 7)
+
+
+def test_a_traffic_operation_is_no_step_of_a_rollout() -> None:
+    message = f"Set the traffic of shop\n\nBecause.\n\n{EDIT.trailers()}\n"
+    assert trailers.edits(message) == (EDIT,)
+    assert trailers.records(message) == ()
+
+
+def test_a_step_is_no_traffic_operation_and_both_survive_a_squash() -> None:
+    message = f"Shop (#7)\n\n* One\n\n{EDIT.trailers()}\n\n* Two\n\n{RECORD.trailers()}\n"
+    assert trailers.edits(message) == (EDIT,)
+    assert trailers.records(message) == (RECORD,)
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        pytest.param("Canary-Edit: traffic", "Canary-Edit: other", id="another edit"),
+        pytest.param("Canary-Comment: 7", "Canary-Comment: -7", id="no comment"),
+        pytest.param("Canary-Requested-By: mona", "Canary-Requested-By: mo na", id="nobody"),
+        pytest.param("#acme/shop", "", id="no service"),
+    ],
+)
+def test_a_traffic_operation_that_is_not_whole_is_none(was: str, becomes: str) -> None:
+    assert trailers.edits(EDIT.trailers().replace(was, becomes)) == ()
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        trailers.Edit("apps/shop.yaml#acme/shop\nCanary-Service: a#b/c", "mona", 7),
+        trailers.Edit("apps/shop.yaml#acme/shop", "mona\n", 7),
+        trailers.Edit("apps/shop.yaml", "mona", 7),
+    ],
+)
+def test_a_traffic_operation_that_would_not_read_back(edit: trailers.Edit) -> None:
+    with pytest.raises(ValueError, match="no trailers"):
+        edit.trailers()
+
+
+def test_the_branch_of_a_traffic_operation() -> None:
+    branch = naming.edit_branch(EDIT.service, "comment/7")
+    assert branch == naming.edit_branch(EDIT.service, "comment/7")
+    assert branch.startswith("canary/shop/")
+    assert branch not in {naming.edit_branch(EDIT.service, k) for k in ("comment/8", "review/7")}
+    assert naming.rollout_of_branch(branch) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -80,6 +81,12 @@ class TestDocuments:
         assert "".join(text[chunk.start : chunk.end] for chunk in chunks) == text
         assert [chunk.number for chunk in chunks] == list(range(len(chunks)))
 
+    @given(st.lists(st.sampled_from(["---\n", "...\r\n", "%Y\n", "a: 1\n", "# c\r", "\n", "\r", " "])))
+    def test_lines_begin_behind_breaks(self, parts: list[str]) -> None:
+        text = "".join(parts)
+        starts = Source.of(text, "a.yaml").starts
+        assert list(starts) == [0, *(found.end() for found in re.finditer(r"\r\n|\n|\r", text))]
+
     def test_places_count_from_one(self) -> None:
         source = Source.read("\ufeffa\r\nbé: c\rd".encode(), "a.yaml")
         assert str(source.place(source.text.index("c"))) == "a.yaml:2:5"
@@ -110,7 +117,7 @@ class TestScalars:
     @pytest.mark.parametrize(
         "word",
         ["y", "n", "yes", "No", "ON", "off", "true", "False", "null", "~", "", "010", "0o17", "1_000", "12:30", "1e3",
-         ".5", ".inf", ".NaN", "0x1F", "0b1", "2024-01-01", "+1", "1.", "=", "<<", "190:20:30.15"],
+         ".5", ".inf", ".NaN", "0x1F", "0b1", "2024-01-01", "+1", "+_", "-_1", "1.", "=", "<<", "190:20:30.15"],
     )  # fmt: skip
     def test_not_text_for_every_reader(self, word: str) -> None:
         assert not is_text(word)

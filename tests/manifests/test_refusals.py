@@ -9,7 +9,7 @@ import pytest
 from bot.core.problems import CODES, Declined, Place
 from bot.core.traffic import Target
 from bot.manifests.knative import edit_service, find_services
-from bot.manifests.source import LARGEST_DOCUMENT, LARGEST_FILE
+from bot.manifests.source import LARGEST_DOCUMENT, LARGEST_FILE, LARGEST_READING
 
 PATH = "apps/customer.yaml"
 HEAD = """\
@@ -187,6 +187,29 @@ def test_in_the_block(block: str, wanted: tuple[str, int, int]) -> None:
 )
 def test_around_the_block(content: str | bytes, wanted: tuple[str, int | None, int | None]) -> None:
     assert problem(content) == wanted
+
+
+class TestStreams:
+    """Of a large file only so much is read, and only what may hold the service."""
+
+    STREAM = "---\n".join(
+        HEAD.replace("name: customer\n", f"name: shop-{n:03d}\n") + "#" * 50_000 + "\n"
+        for n in range(LARGEST_READING // 50_000)
+    ).encode()
+
+    def test_by_name(self) -> None:
+        found = find_services(self.STREAM, PATH, name="shop-007")
+        assert [m.name for m in found.manifests] == ["shop-007"]
+        assert not found.problems
+        after = edit_service(
+            self.STREAM, PATH, found.manifests[0], targets=(Target(revision="a", percent=100),)
+        )
+        assert after.count(b"traffic:") == self.STREAM.count(b"traffic:") + 1
+
+    def test_all_of_it(self) -> None:
+        found = find_services(self.STREAM, PATH)
+        assert not found.manifests
+        assert [problem.code for problem in found.problems] == ["file-too-large"]
 
 
 def test_all_entries_report_together() -> None:

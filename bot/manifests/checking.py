@@ -1,0 +1,213 @@
+"""Everything that can be said of a file's traffic before it reaches the platform.
+
+``READERS`` lists the kinds that are understood, one line each: what a file must hold to be read at
+all (bytes, no YAML), and the function that reads and judges it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bot.core.findings import Checked, Finding, Level, of_reader
+from bot.core.problems import Declined, Place, Problem
+from bot.core.text import code
+from bot.core.validate import LONGEST_LABEL, is_label
+from bot.core.weights import Platform
+from bot.manifests.judge import server_violations
+from bot.manifests.knative import find_services, is_candidate
+from bot.manifests.knative_read import read_document
+from bot.manifests.nodes import Alias, Mapping, Scalar, Sequence
+from bot.manifests.source import Source, cut
+from bot.manifests.weighted import find_routes, may_have_routes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from bot.core.admission import Violation
+    from bot.manifests.knative import Manifest
+    from bot.manifests.nodes import Node
+    from bot.manifests.weighted import Route
+
+_LONGEST_WORDS = 1000  # characters of the server's own text; all of it, but for names that are longer
+_STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]", re.ASCII)
+_ANNOTATION = "metadata.annotations."
+
+# What helps against the server's words, by what they hold; the first that fits.
+_REMEDIES = (
+    ("Traffic targets sum to", "Correct the percents so that they sum to 100."),
+    ("Multiple definitions", "Give each target a tag of its own: it is a URL."),
+    ("must have prefix", "Begin the revision's name with the service's name and a dash."),
+    ("DNS 1035", "Use a–z, 0–9 and `-`, a letter first and at most 63 characters."),
+    ("latestRevision is true", "Remove `latestRevision` or `revisionName`."),
+    ("latestRevision is false", "Name the revision, or remove `latestRevision`."),
+    ("expected 0 <=", "Write a percent from 0 to 100."),
+    ("must not set", "Remove the field."),
+    ("invalid key name", "Write a name that the platform takes, or move the annotation to the template."),
+    ("rollout-duration", "Write whole seconds, such as `600s`, or remove the annotation."),
+    ("invalid value", "Write a duration of whole seconds, such as `600s`, or remove the annotation."),
+    ("name or generateName", "Give the service a name."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One family of kinds: whether a file may hold it, and how it is judged."""
+
+    may_hold: Callable[[bytes], bool]
+    judge: Callable[[bytes, str], Checked]
+
+
+def check(content: bytes, path: str) -> Checked:
+    """Judge all traffic of a file; never raises for what the file holds. The findings are in the file's order."""
+    objects = 0
+    findings: dict[Finding, None] = {}  # two readers may say the same of a file
+    for reader in READERS:
+        if reader.may_hold(content):
+            checked = reader.judge(content, path)
+            objects += checked.objects
+            findings |= dict.fromkeys(checked.findings)
+    return Checked(1, objects, tuple(sorted(findings, key=_order)))
+
+
+def may_hold_traffic(content: bytes) -> bool:
+    """Whether a file is worth reading; reads no YAML."""
+    return any(reader.may_hold(content) for reader in READERS)
+
+
+def _order(finding: Finding) -> tuple[int, int]:
+    place = finding.problem.place or Place()
+    return place.line or 0, place.column or 0
+
+
+# Knative -----------------------------------------------------------------------------------------
+
+
+def _services(content: bytes, path: str) -> Checked:
+    found = find_services(content, path)
+    findings = [of_reader(problem) for problem in found.problems]
+    for manifest in found.manifests:
+        where = _Finder(content, manifest)
+        findings += _refused(manifest, where)
+        findings += _later(manifest, where)
+    return Checked(1, len(found.manifests), tuple(findings))
+
+
+def _refused(manifest: Manifest, where: _Finder) -> Iterator[Finding]:
+    """Give what the API server says, in its own words, at the first field that it names."""
+    for violation in server_violations(manifest, manifest.targets):
+        words = f"{violation.message}: {', '.join(violation.paths)}"
+        if violation.details:
+            words += f" ({violation.details})"
+        message = f"The API server refuses {code(manifest.name)}: {code(words, longest=_LONGEST_WORDS)}."
+        yield Finding(where.problem("split-invalid", message, violation.paths[0], _remedy(violation)))
+
+
+def _remedy(violation: Violation) -> str:
+    words = f"{violation.message} {' '.join(violation.paths)}"
+    return next((remedy for sign, remedy in _REMEDIES if sign in words), "")
+
+
+def _later(manifest: Manifest, where: _Finder) -> Iterator[Finding]:
+    """Give what the server accepts, and what shows when the Route is made."""
+    for i, target in enumerate(manifest.targets):
+        host = f"{target.tag}-{manifest.name}"
+        if target.tag and is_label(target.tag) and len(host) > LONGEST_LABEL:
+            message = f"The host name {code(host)} has {len(host)} characters, want at most {LONGEST_LABEL}."
+            yield Finding(
+                where.problem("name-too-long", message, f"spec.traffic[{i}].tag", "Shorten the tag.")
+            )
+        if target.revision and target.revision != manifest.template_name:
+            name = code(target.revision)
+            message = f"The revision {name} is not the one of this file's template; the cluster must have it."
+            path = f"spec.traffic[{i}].revisionName"
+            yield Finding(where.problem("revision-elsewhere", message, path), Level.NOTE)
+
+
+class _Finder:
+    """Finds the fields of a service in its file; the file is parsed again where something was found only."""
+
+    def __init__(self, content: bytes, manifest: Manifest) -> None:
+        self._content = content
+        self._manifest = manifest
+        self._read: tuple[Source, Node] | None = None
+
+    def problem(self, name: str, message: str, path: str, remedy: str = "") -> Problem:
+        """Give a problem at a field, or at the nearest field around it that is written."""
+        try:
+            source, root = self._read = self._read or self._document()
+        except Declined:
+            lines = self._manifest.traffic_lines or (self._manifest.line, 0)
+            return Problem(name, message, remedy, Place(self._manifest.path, lines[0]))
+        start, end = _span(root, _steps(path))
+        return source.problem(name, message, start, end=end, remedy=remedy)
+
+    def _document(self) -> tuple[Source, Node]:
+        source = Source.read(self._content, self._manifest.path)
+        document = read_document(source, cut(source)[self._manifest.document])
+        if document is None or document.name != self._manifest.name:
+            raise Declined
+        return source, document.root
+
+
+def _steps(path: str) -> list[str | int]:
+    """Take one of the server's paths apart: ``spec.traffic[1].tag``, or ``spec.traffic.tag[1]`` for the same."""
+    if path.startswith(_ANNOTATION):
+        return ["metadata", "annotations", path.removeprefix(_ANNOTATION)]
+    path = re.sub(r"^spec\.traffic\.tag(\[[0-9]+\])$", r"spec.traffic\1.tag", path, flags=re.ASCII)
+    return [name or int(index) for name, index in _STEP.findall(path)]
+
+
+def _span(node: Node, steps: list[str | int]) -> tuple[int, int]:
+    """Give where a field stands: a scalar's value, else the key; or as near to it as there is anything."""
+    found = node.start, node.start + 1
+    for step in steps:
+        whole = node.to if isinstance(node, Alias) else node
+        if isinstance(step, int) and isinstance(whole, Sequence) and step < len(whole.items):
+            node = whole.items[step]
+            found = node.start, node.start + 1
+            continue
+        pairs = whole.pairs if isinstance(whole, Mapping) else []
+        pair = next(((k, v) for k, v in pairs if isinstance(k, Scalar) and k.value == step), None)
+        if pair is None:
+            break
+        key, node = pair
+        shown = node if isinstance(node, Scalar) and not node.is_empty else key
+        found = shown.start, shown.end
+    return found
+
+
+# Istio, Gateway API ------------------------------------------------------------------------------
+
+
+def _routes(content: bytes, path: str) -> Checked:
+    found = find_routes(content, path)
+    findings = [of_reader(problem) for problem in found.problems]
+    for route in found.routes:
+        findings += _of_route(route)
+    owners = {(r.document, r.item, r.kind, r.id) for r in found.routes}
+    return Checked(1, len(owners), tuple(findings))
+
+
+def _of_route(route: Route) -> Iterator[Finding]:
+    if route.foreign is not None:
+        yield of_reader(route.foreign)
+    weights, name = route.weights, f"`{route.where}` of {code(route.name)}"
+    if weights.refusal is not None:
+        largest = weights.platform.largest
+        wrong = next((d for d in weights.destinations if not 0 <= (d.weight or 0) <= largest), None)
+        place = Place(route.path, wrong.line) if wrong and wrong.line else route.place
+        message = f"{weights.platform.value} refuses {name}: {code(weights.refusal)}."
+        remedy = f"Write weights from 0 to {largest} that do not sum to 0."
+        yield Finding(Problem("split-invalid", message, remedy, place))
+    elif weights.platform is Platform.GATEWAY and weights.total == 0:
+        message = f"All weights of {name} are 0: every request is answered with status 500."
+        remedy = "Give a backend some weight."
+        yield Finding(Problem("split-invalid", message, remedy, route.place), Level.WARNING)
+
+
+READERS = (
+    Reader(is_candidate, _services),
+    Reader(may_have_routes, _routes),
+)

@@ -1,0 +1,202 @@
+"""One document with a v1alpha1 mode (``runLatest``, ``pinned``, ``release``) as nodes and values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bot.core.legacy import MODES, Legacy, alpha_refusal
+from bot.core.text import code
+from bot.manifests.knative_read import GROUP, Pair, all_nodes, check_editable, refuse_marks
+from bot.manifests.nodes import Alias, Mapping, Node, Reader, Scalar, Sequence, pairs, parse
+from bot.manifests.scalars import is_text, percent
+from bot.manifests.source import refuse_hidden
+from bot.manifests.splices import last_line
+
+if TYPE_CHECKING:
+    from bot.core.problems import Declined
+    from bot.manifests.source import Chunk, Source
+
+VERSION = f"{GROUP}/v1alpha1"
+OWN = ("revisions", "rolloutPercent", "revisionName")  # what an edit may touch in a mode
+_TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
+
+
+@dataclass(slots=True, eq=False)
+class LegacyDocument:
+    """A legacy Service that can be read. ``pairs`` are those of the mode's mapping, ``plain`` is ``spec``."""
+
+    source: Source
+    chunk: Chunk
+    root: Mapping
+    version: Pair
+    namespace: str | None
+    name: str
+    spec: dict[str | None, Pair]
+    mode: Pair
+    body: Mapping
+    pairs: dict[str | None, Pair]
+    legacy: Legacy
+    template_name: str | None
+    plain: dict[str, Any]
+
+    def own(self) -> list[Pair]:
+        """Give the pairs that an edit may touch, in the file's order."""
+        return [pair for key, pair in self.pairs.items() if key in OWN]
+
+    def last_line(self, pair: Pair) -> int:
+        """Give the last line of a pair, counted from 0."""
+        return last_line(self.source, pair.value, pair.key.end + 1)
+
+
+def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
+    """Read one document; ``None`` when it is something else than a Service with a mode.
+
+    Raises:
+        Declined: The document cannot be parsed, or is such a Service that cannot be edited.
+    """
+    root = parse(source, chunk)
+    if not isinstance(root, Mapping) or not _is_legacy(root):
+        return None
+    for node in all_nodes(root):
+        if isinstance(node, Mapping):
+            pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
+    own = check_editable(source, root, "The document")
+    reader = Reader(source)
+    namespace, name = _names(source, reader, own.get("metadata"), root)
+    spec = check_editable(source, own["spec"].value, "`spec`")
+    plain = reader.plain(own["spec"].value)
+    mode = next(spec[key] for key in MODES if key in spec)
+    refused = source.declined
+    if mode.key.value == "manual":
+        raise refused("split-invalid", "The mode `manual` holds no split.", mode.key.start, end=mode.key.end)
+    body = check_editable(source, mode.value, f"`{mode.key.value}`")
+    assert isinstance(mode.value, Mapping)  # noqa: S101 - the check lets nothing else through
+    for key in OWN:
+        if key in body:
+            refuse_marks(source, body[key])
+            first = source.line_start(source.line(body[key].key.start))
+            last = last_line(source, body[key].value, body[key].key.end + 1)
+            refuse_hidden(source, first, source.line_end(last))
+    legacy = _legacy(source, mode, body)
+    text = alpha_refusal(name, plain)
+    if text is not None:
+        message = f"The server would refuse the service: {code(' / '.join(text.splitlines()))}."
+        raise refused("split-invalid", message, mode.key.start, end=mode.key.end)
+    configuration = plain[mode.key.value]["configuration"]
+    template = configuration.get("revisionTemplate") or configuration.get("template")
+    metadata = template.get("metadata") if isinstance(template, dict) else None
+    own_name = metadata.get("name") if isinstance(metadata, dict) else None
+    return LegacyDocument(
+        source=source,
+        chunk=chunk,
+        root=root,
+        version=own["apiVersion"],
+        namespace=namespace,
+        name=name,
+        spec=spec,
+        mode=mode,
+        body=mode.value,
+        pairs=body,
+        legacy=legacy,
+        template_name=own_name if isinstance(own_name, str) else None,
+        plain=plain,
+    )
+
+
+def _is_legacy(root: Mapping) -> bool:
+    found = {
+        (key.value, value.value)
+        for key, value in root.pairs
+        if isinstance(key, Scalar) and isinstance(value, Scalar)
+    }
+    if not {("kind", "Service"), ("apiVersion", VERSION)} <= found:
+        return False
+    spec = next((v for k, v in root.pairs if isinstance(k, Scalar) and k.value == "spec"), None)
+    spec = spec.to if isinstance(spec, Alias) else spec
+    return isinstance(spec, Mapping) and any(
+        isinstance(key, Scalar) and key.value in MODES for key, _ in spec.pairs
+    )
+
+
+def _names(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> tuple[str | None, str]:
+    plain = reader.plain(pair.value) if pair else None
+    at = pair.key.start if pair else root.start
+    name = plain.get("name") if isinstance(plain, dict) else None
+    if not isinstance(plain, dict) or not isinstance(name, str) or not name:
+        raise source.declined(
+            "split-invalid", "The service has no `metadata.name`.", at, remedy="Give it a name."
+        )
+    namespace = plain.get("namespace") or None
+    for value in (name, namespace):
+        if value is not None and (not isinstance(value, str) or _TEMPLATE.search(value)):
+            raise source.declined(
+                "template-language",
+                f"The service's name or namespace is {code(str(value))}, which is filled in later.",
+                at,
+                remedy="Point the bot at a manifest with plain names.",
+            )
+    return namespace, name
+
+
+def _legacy(source: Source, mode: Pair, body: dict[str | None, Pair]) -> Legacy:
+    name = mode.key.value
+    if name == "pinned":
+        return Legacy(name, (_text(source, body["revisionName"].value),) if "revisionName" in body else ("",))
+    if name == "runLatest":
+        return Legacy(name)
+    revisions: tuple[str, ...] = ()
+    if "revisions" in body:
+        node = body["revisions"].value
+        if not isinstance(node, Sequence):
+            raise _odd(source, node, "`revisions` is not a list.")
+        revisions = tuple(_text(source, item) for item in node.items)
+    share = _percent(source, body["rolloutPercent"].value) if "rolloutPercent" in body else None
+    return Legacy(name, revisions, share)
+
+
+def _odd(source: Source, node: Node, what: str) -> Declined:
+    return source.declined("traffic-block-unusual", what, node.start)
+
+
+def _scalar(source: Source, node: Node) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise _odd(source, node, "A plain value belongs here.")
+    if _TEMPLATE.search(node.value):
+        raise source.declined(
+            "template-language",
+            "The value is filled in later; only plain values are edited.",
+            node.start,
+            end=node.end,
+        )
+    return node
+
+
+def _text(source: Source, node: Node) -> str:
+    scalar = _scalar(source, node)
+    if not scalar.style and not is_text(scalar.value):
+        raise source.declined(
+            "ambiguous-scalar",
+            "The revision is not read as text by every YAML reader.",
+            scalar.start,
+            end=scalar.end,
+            remedy="Put it into quotes.",
+        )
+    if scalar.style not in {"", "'", '"'}:
+        raise _odd(source, scalar, "The revision stands on lines of its own.")
+    return scalar.value
+
+
+def _percent(source: Source, node: Node) -> int:
+    scalar = _scalar(source, node)
+    number = None if scalar.style else percent(scalar.value)
+    if number is None:
+        raise source.declined(
+            "not-a-plain-number",
+            "A percent is written as a plain whole number, without quotes, sign and leading zeros.",
+            scalar.start,
+            end=scalar.end,
+            remedy="Write it like `rolloutPercent: 25`.",
+        )
+    return number
