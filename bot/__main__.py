@@ -2,6 +2,6 @@
 
 import sys
 
-from bot.entry.cli import main
+from bot.entry.start import main
 
 sys.exit(main())

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from bot.core.checks import Button as Button  # noqa: PLC0414, TC001 - defined where the core can use it
 from bot.core.subject import Subject as Subject  # noqa: PLC0414, TC001 - defined where the core can use it
 
 if TYPE_CHECKING:
@@ -50,14 +51,15 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """A comment of a pull request's conversation, or the body of a submitted review.
+    """A comment of a pull request's conversation, the body of a submitted review, or a button pressed.
 
-    ``ours`` is true only when this App wrote it (author id and App id), never
-    because of its text. ``edited`` is true when the text changed after creation.
+    A button's ``body`` is the command that it stands for, and its ``id`` that of the press. ``ours`` is
+    true only when this App wrote it (author id and App id), never because of its text. ``edited`` is
+    true when the text changed after creation.
     """
 
     id: int
-    kind: Literal["comment", "review"]
+    kind: Literal["comment", "review", "button"]
     author: Actor
     body: str
     created_at: datetime
@@ -147,7 +149,12 @@ CheckConclusion = Literal["success", "failure", "neutral", "action_required", "c
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The state of one check on one commit; ``conclusion`` is ``None`` while it is pending."""
+    """The state of one check on one commit; ``conclusion`` is ``None`` while it is pending.
+
+    ``actions`` are its buttons, at most ``bot.core.checks.MOST_BUTTONS``; they are written and cannot be
+    read back, but other buttons lead to a write. ``stamp`` is up to eight letters or digits that stay
+    with the check until another stamp comes.
+    """
 
     name: str
     conclusion: CheckConclusion | None
@@ -156,6 +163,8 @@ class Check:
     text: str = ""
     annotations: tuple[Annotation, ...] = field(default=())
     external_id: str = ""
+    actions: tuple[Button, ...] = field(default=())
+    stamp: str = ""
 
 
 class Moved(Exception):  # noqa: N818 - an answer
@@ -197,6 +206,11 @@ class Repository(Protocol):
     @property
     def web_url(self) -> str:
         """The address of the repository's page, without a slash at its end."""
+        ...
+
+    @property
+    def starts_workflows(self) -> bool:
+        """Whether workflows start on what the bot pushes and opens here."""
         ...
 
     # reading -----------------------------------------------------------------------
@@ -324,10 +338,14 @@ class Repository(Protocol):
         """Add labels; best effort, as for reactions."""
         ...
 
-    def set_check(self, sha: str, check: Check, *, fresh: bool = False) -> None:
-        """Create or update this App's check of that name on a commit.
+    def set_checks(
+        self, sha: str, checks: Sequence[Check], *, fresh: bool = False, again: bool = False
+    ) -> None:
+        """Create or update this App's checks of those names on a commit, in their order.
 
-        ``fresh`` says that the commit is our own and new, so there is nothing to look for.
+        What says the same already is left alone. ``fresh`` says that the commit is our own and new, so
+        there is nothing to look for; ``again`` that somebody asked for the checks, who is told also what
+        has not changed.
         """
         ...
 

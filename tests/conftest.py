@@ -4,6 +4,10 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests.contract.lane import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+
 # A busy machine is slow, not wrong: no deadlines. CANARY_FUZZ multiplies the examples for long runs.
 settings.register_profile(
     "default",

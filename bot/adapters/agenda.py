@@ -59,6 +59,7 @@ class Waiting:
     guid: str
     event: str
     body: bytes
+    received_at: datetime
 
 
 def micros(moment: datetime) -> int:
@@ -82,9 +83,10 @@ def store(connection: sqlite3.Connection, delivery: Delivery) -> None:
 def waiting(connection: sqlite3.Connection, limit: int) -> list[Waiting]:
     """Give deliveries that were not routed, in the order of their arrival."""
     rows = connection.execute(
-        "SELECT id, guid, event, body FROM deliveries WHERE routed_at IS NULL ORDER BY id LIMIT ?", (limit,)
+        "SELECT id, guid, event, body, received_at FROM deliveries WHERE routed_at IS NULL ORDER BY id LIMIT ?",
+        (limit,),
     )
-    return [Waiting(*row) for row in rows]
+    return [Waiting(row, guid, event, body, moment(at)) for row, guid, event, body, at in rows]
 
 
 def routed(

@@ -224,7 +224,8 @@ class SqliteEngine:
     def _marks_of(self, delivery: Waiting) -> tuple[tuple[tuple[Subject, str], ...], str | None]:
         fields = {"delivery": delivery.guid, "event": delivery.event}
         try:
-            marks = events.route(delivery.event, events.parse(delivery.body), app_id=self._app_id)
+            payload = events.parse(delivery.body)
+            marks = events.route(delivery.event, payload, app_id=self._app_id, at=delivery.received_at)
         except ValueError as error:
             logger.warning("delivery-unreadable", extra={**fields, "reason": str(error)})
             return (), str(error)

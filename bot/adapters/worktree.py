@@ -130,7 +130,7 @@ class WorkTree:
         if self._on_disk(edit.path) != edit.before:
             raise Declined(Problem("head-moved", f"{code(edit.path)} changed meanwhile.", "Try again."))
         try:
-            _replace(place, edit.after)
+            replace_file(place, edit.after)
         except OSError as error:
             words = error.strerror or type(error).__name__
             raise Declined(
@@ -153,6 +153,11 @@ class WorkTree:
     def web_url(self) -> str:
         """There is no page."""
         return ""
+
+    @property
+    def starts_workflows(self) -> bool:
+        """Nothing is pushed here, so there is nothing to say about it."""
+        return True
 
     def tip(self, branch: str) -> str | None:
         """Give the sha of a branch."""
@@ -389,7 +394,9 @@ class WorkTree:
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         """Nobody sees a label offline."""
 
-    def set_check(self, sha: str, check: Check, *, fresh: bool = False) -> None:
+    def set_checks(
+        self, sha: str, checks: Sequence[Check], *, fresh: bool = False, again: bool = False
+    ) -> None:
         """Nobody sees a check offline."""
 
 
@@ -419,8 +426,11 @@ def _check_plain(path: str) -> None:
         raise Refused("Path refused: it is not a plain path inside the repository.")
 
 
-def _replace(place: Path, content: bytes) -> None:
-    """Write beside a file and rename: a reader sees the old bytes or the new ones, never a half."""
+def replace_file(place: Path, content: bytes) -> None:
+    """Write beside a file and rename: a reader sees the old bytes or the new ones, never a half.
+
+    The mode is kept. Raises ``OSError``; the file is then what it was.
+    """
     mode = stat.S_IMODE(place.stat().st_mode)
     handle, name = tempfile.mkstemp(prefix=f".{place.name[:100]}.", suffix=".canary", dir=place.parent)
     try:

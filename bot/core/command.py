@@ -155,3 +155,13 @@ class Untag(WithItems):
     """``/untag TAG …``."""
 
     verb: ClassVar[str] = "untag"
+
+
+@dataclass(frozen=True, slots=True)
+class Retarget(OfService):
+    """All traffic operations of a comment: one edit. Each item is one occurrence of kn's flag of that name."""
+
+    verb: ClassVar[str] = "traffic"
+    untag: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    traffic: tuple[str, ...] = ()

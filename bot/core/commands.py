@@ -36,6 +36,7 @@ from bot.core.command import (
     Plan,
     Promote,
     Resume,
+    Retarget,
     Retry,
     Rollback,
     Status,
@@ -43,6 +44,7 @@ from bot.core.command import (
     Traffic,
     Untag,
     Why,
+    WithItems,
 )
 from bot.core.comment import Line, command_lines
 from bot.core.problems import Declined, Place, Problem
@@ -69,6 +71,7 @@ __all__ = [
     "Plan",
     "Promote",
     "Resume",
+    "Retarget",
     "Retry",
     "Rollback",
     "Status",
@@ -118,6 +121,21 @@ class Parsed:
         What stops comes before what goes on; ``untag``, ``tag``, ``traffic`` are one edit.
         """
         return tuple(sorted(self.commands, key=lambda c: _ORDER.index(c.verb)))
+
+    def jobs(self) -> tuple[Command, ...]:
+        """Give what is to be carried out, in that order: all traffic operations are one ``Retarget``."""
+        operations = [c for c in self.ordered() if isinstance(c, WithItems)]
+        if not operations:
+            return self.ordered()
+        untag, tag, traffic = (
+            tuple(item for c in operations if isinstance(c, kind) for item in c.items)
+            for kind in (Untag, Tag, Traffic)
+        )
+        first = operations[0]
+        whole = Retarget(
+            untag=untag, tag=tag, traffic=traffic, line=first.line, source=first.source, short=first.short
+        )
+        return tuple(whole if c is first else c for c in self.ordered() if c is first or c not in operations)
 
     def without_short(self) -> Parsed:
         """Give what is left for a pull request that touches no service.

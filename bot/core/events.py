@@ -2,7 +2,9 @@
 
 A delivery is only a hint. Nothing of a payload is believed beyond the names of a
 repository and a pull request; what is there is read from GitHub when it is looked at.
-No URL of a payload is ever used. Source: GitHub, "Webhook events and payloads".
+The one exception is who pressed which button, which is told nowhere else. No URL of a
+payload is ever used. Source: GitHub, "Webhook events and payloads": to Apps that may write
+checks, ``requested_action`` and ``rerequested`` come without being subscribed to.
 """
 
 from __future__ import annotations
@@ -11,10 +13,12 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from bot.core import checks
 from bot.core.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
 LARGEST = 1_000_000  # bytes; the payloads that are used have 10 to 200 kB
 DEEPEST = 64  # nested arrays and objects; GitHub's own payloads stay under ten
@@ -26,6 +30,7 @@ USED = frozenset(
         "pull_request",
         "pull_request_review",
         "check_run",
+        "check_suite",
         "installation",
         "installation_repositories",
     }
@@ -100,7 +105,9 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"the payload holds {name}, which is not JSON")
 
 
-def route(event: str, payload: Mapping[str, Any], *, app_id: int | None) -> tuple[tuple[Subject, str], ...]:
+def route(
+    event: str, payload: Mapping[str, Any], *, app_id: int | None, at: datetime | None = None
+) -> tuple[tuple[Subject, str], ...]:
     """Say what to look at because of a delivery, and why, in one word.
 
     Only the body of a delivery is signed, so the event's name has to agree with the body's
@@ -110,10 +117,12 @@ def route(event: str, payload: Mapping[str, Any], *, app_id: int | None) -> tupl
     Args:
         event: The header ``X-GitHub-Event``.
         payload: As ``parse`` gave it; any type may stand anywhere in it.
-        app_id: This App's id, where it is known; check runs of other Apps are not ours to repeat.
+        app_id: This App's id, where it is known; checks of other Apps are not ours to repeat.
+        at: When the delivery came, where it is known: the body of a press has no time.
 
     Returns:
-        (subject, ``comment`` | ``review`` | ``pull`` | ``check`` | ``installation``), without repetition.
+        (subject, ``comment`` | ``review`` | ``pull`` | ``check`` | ``button`` | ``installation``), without
+        repetition.
     """
     installation = _id(_object(payload, "installation"), "id")
     if event not in USED or installation is None:
@@ -126,6 +135,13 @@ def route(event: str, payload: Mapping[str, Any], *, app_id: int | None) -> tupl
     repository = _full_name(_object(payload, "repository"))
     if repository is None:
         return ()
+    action = _text(payload, "action")
+    if (event, action) == ("check_run", "requested_action"):
+        press = _press(payload, app_id, at)
+        return () if press is None else ((Subject(installation, repository, press.what), "button"),)
+    if event in {"check_run", "check_suite"}:
+        again = _checks(event, payload, app_id) if action == "rerequested" else ()
+        return tuple((Subject(installation, repository, what), "check") for what in again)
     numbers, why = _pulls(event, payload, app_id)
     return tuple((Subject(installation, repository, f"pull/{n}"), why) for n in dict.fromkeys(numbers))
 
@@ -147,20 +163,49 @@ def _pulls(event: str, payload: Mapping[str, Any], app_id: int | None) -> tuple[
             number = _id(_object(payload, "pull_request"), "number")
             agrees = number == _id(payload, "number")
             return _list(number if agrees and (moved or action in _PULL_ACTIONS) else None), "pull"
-        case "check_run", "rerequested":
-            return _pulls_of_check(payload, app_id), "check"
         case _:
             return [], ""
 
 
-def _pulls_of_check(payload: Mapping[str, Any], app_id: int | None) -> list[int]:
-    run = _object(payload, "check_run")
-    if app_id is None or _id(_object(run, "app"), "id") != app_id:
-        return []
+def _checks(event: str, payload: Mapping[str, Any], app_id: int | None) -> tuple[str, ...]:
+    """Give the subjects of checks to be judged again: ``checks/<sha>/<number>``, ``checks/<sha>``."""
+    which = _ours(payload, event, app_id)
+    sha = _text(which, "head_sha")
+    if not checks.is_sha(sha):
+        return ()
+    numbers = _pulls_here(payload, which)
+    if own := checks.pull_of(_text(which, "external_id")):
+        # GitHub names open pull requests only, and none of forks.
+        numbers.append(own)
+    return tuple(f"checks/{sha}/{n}" for n in dict.fromkeys(numbers)) or (f"checks/{sha}",)
+
+
+def _press(payload: Mapping[str, Any], app_id: int | None, at: datetime | None) -> checks.Press | None:
+    """Read the press of a button of ours; ``None`` when it is none, or nobody's."""
+    run, sender = _ours(payload, "check_run", app_id), _object(payload, "sender")
+    verb = _text(_object(payload, "requested_action"), "identifier")
+    sha, login, user = _text(run, "head_sha"), _text(sender, "login"), _id(sender, "id")
+    own, here = checks.pull_of(_text(run, "external_id")), _pulls_here(payload, run)
+    # Ours is the one that the check was written for; another of the same commit may have been opened since.
+    number = own if own in here or not here else here[0] if len(here) == 1 else None
+    if number is None or user is None or _text(run, "name") != checks.GATE or _text(sender, "type") != "User":
+        return None
+    seconds = 0 if at is None else max(0, int(at.timestamp()))
+    made = checks.Press(number, verb, sha, checks.press_id(payload), seconds, user, login)
+    return checks.Press.parse(made.what)  # one grammar for all that goes on from here
+
+
+def _ours(payload: Mapping[str, Any], key: str, app_id: int | None) -> Mapping[str, Any]:
+    """Give a check run or suite if it is this App's, else nothing."""
+    found = _object(payload, key)
+    return found if app_id is not None and _id(_object(found, "app"), "id") == app_id else {}
+
+
+def _pulls_here(payload: Mapping[str, Any], which: Mapping[str, Any]) -> list[int]:
+    """Give the pull requests of a check; the list also names those of other repositories with the commit."""
     here = _id(_object(payload, "repository"), "id")
-    found: list[int] = []
-    for pull in _objects(run, "pull_requests"):
-        # The list also names pull requests of other repositories that have the commit.
+    found = []
+    for pull in _objects(which, "pull_requests"):
         base = _object(_object(pull, "base"), "repo")
         number = _id(pull, "number")
         if number is not None and here is not None and _id(base, "id") == here:

@@ -15,6 +15,11 @@ from typing import Any, Literal, Self
 _MARKER = re.compile(r"<!-- canary-bot:([a-z-]+) (\{[^\r\n]{0,8000}\}) -->", re.ASCII)
 
 
+# A reply's stands alone on its last line: what somebody else's program quotes in the middle of a text of its own is
+# no reply, also where both programs write under one account.
+_LAST = re.compile(r"(?:\A|\n)(<!-- canary-bot:reply \{[^\r\n]{0,8000}\} -->)\s*\Z", re.ASCII)
+
+
 def _write(kind: str, value: dict[str, Any]) -> str:
     # ``--`` or ``>`` would end the HTML comment early, so those characters are escaped in the JSON.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
@@ -56,7 +61,10 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A promotion that somebody asked for: ``to`` is ``comment/<id>`` or ``review/<id>`` on ``pull``."""
+    """A promotion that somebody asked for.
+
+    ``to`` is ``comment/<id>``, ``review/<id>`` or ``button/<id>`` on ``pull``.
+    """
 
     by: str
     to: str
@@ -121,8 +129,9 @@ class Proposal:
 class Answer:
     """The outcome of a comment for machines; stands in the reply.
 
-    ``to`` is ``comment/<id>`` or ``review/<id>``, or the name of a notice; ``also`` are further comments
-    that this reply answers.
+    ``to`` is ``comment/<id>``, ``review/<id>`` or ``button/<id>``, or the name of a notice; ``also`` are
+    further ones that this reply answers. ``by`` is who pressed the button: of a press there is no comment
+    to look that up.
     """
 
     to: str
@@ -134,6 +143,12 @@ class Answer:
     verbs: tuple[str, ...] = ()
     hold: Hold | None = None
     also: tuple[str, ...] = ()
+    by: str = ""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """Everything that this reply answers."""
+        return (self.to, *self.also)
 
     def marker(self) -> str:
         """Give the text that stands in the reply."""
@@ -142,7 +157,8 @@ class Answer:
     @classmethod
     def read(cls, body: str) -> Answer | None:
         """Read the value from a comment of ours; ``None`` when there is none or it is damaged."""
-        value = _read("reply", body)
+        last = _LAST.search(body)
+        value = _read("reply", last[1]) if last else None
         if value is None:
             return None
         try:

@@ -69,6 +69,12 @@ def step_branch(rollout: str, goal: int | str) -> str:
     return f"{BRANCH_PREFIX}{service}/{digest}/{goal}"
 
 
+def edit_branch(service_key: str, comment: str) -> str:
+    """Give ``canary/<service>/<8 hex>/traffic``, made of the service and the comment, like ``comment/7``."""
+    name = service_key.rpartition("/")[2]
+    return f"{BRANCH_PREFIX}{name}/{_digest([service_key, comment])}/traffic"
+
+
 def rollout_of_branch(branch: str) -> tuple[str, str] | None:
     """Give (rollout id, goal) of a step branch, ``None`` for other branches."""
     shape = rf"canary/([a-z0-9-]+)/([0-9a-f]{{{HASH_LENGTH}}})/([0-9]+|rollback)"

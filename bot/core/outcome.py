@@ -17,7 +17,8 @@ class Outcome:
     """The end of one command.
 
     ``text`` is Markdown in our own words; ``problems`` are shown behind it. ``step`` is like ``2/3``,
-    ``rollback`` or empty. ``hold`` is set by ``/hold`` on a pull request that is not merged yet.
+    ``rollback`` or empty. ``hold`` is set by ``/hold`` on a pull request that is not merged yet. ``pull`` is
+    the pull request that was opened, merged or is waited for; 0 where that is the one commented on.
     """
 
     decision: Decision
@@ -29,6 +30,7 @@ class Outcome:
     rollout: str = ""
     step: str = ""
     hold: Hold | None = None
+    pull: int = 0
 
 
 def declined(*problems: Problem, verb: str = "", service: str = "") -> Outcome:

@@ -124,8 +124,14 @@ CODES: dict[str, str] = {
     "traffic-block-unusual": "The layout is one that the bot cannot edit without touching other bytes.",
     "ambiguous-document": "Several documents of the file match the service.",
     "line-ends-unusual": "The file ends its lines with a lone CR.",
+    "unsupported-api": "The API group of the route is one that is no longer served, and not edited.",
+    "foreign-controller": "Another controller sets the weights, such as Argo Rollouts or Flagger.",
+    "which-route": "Several routing rules have weights; one must be named.",
+    "which-destination": "The rule does not say which destinations are stable and candidate, or others have weight.",
     # the split
+    "kn-refused": "`kn service update` would refuse the traffic operation; the text is its own.",
     "split-invalid": "The traffic block breaks a rule of the platform.",
+    "revision-elsewhere": "The traffic block names a revision that the file's own template does not.",
     "no-new-revision": "The pull request does not change the service's template.",
     "unknown-stable": "The revision that serves now has no name in Git.",
     "unknown-candidate": "The candidate is not a target of the traffic block.",
@@ -135,6 +141,7 @@ CODES: dict[str, str] = {
     "same-revision": "Stable and candidate are the same revision.",
     # the rollout
     "no-rollout": "The service has no rollout that the verb could act on.",
+    "rollout-running": "A rollout of the service runs, or is about to begin: the percents are its own.",
     "nothing-to-roll-back": "All traffic is with the stable revision already.",
     "not-merged-yet": "The rollout starts when this pull request is merged.",
     "step-order": "The next step is another one.",

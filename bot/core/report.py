@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.core.checks import BUTTONS
 from bot.core.markers import Answer, Proposal
 from bot.core.text import LONGEST_SHOWN, cell, code, code_block, pointed, printable
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 BAR_WIDTH = 20
 LONGEST_DIFF = 60  # lines shown openly; a longer one is folded
 LONGEST_BODY = 60_000  # characters; GitHub takes 65,536
+
+AT_ONCE = "Merging applies it at once: this is no rollout, no bake time, gate or further step belongs to it."
 
 _HEADS = {
     "declined": "Not applied",
@@ -104,10 +107,11 @@ def reply(to: str, author: str, outcomes: Sequence[Outcome]) -> str:
     """Give the reply to a comment.
 
     Args:
-        to: ``comment/<id>`` or ``review/<id>``.
-        author: The commenter's login, as GitHub gives it.
-        outcomes: In the order of their commands, at least one.
+        to: ``comment/<id>``, ``review/<id>`` or ``button/<id>``.
+        author: The login of who wrote or pressed, as GitHub gives it.
+        outcomes: In the order of their commands, at least one; of a button one, with its verb.
     """
+    button = BUTTONS.get(outcomes[0].verb) if to.startswith("button/") else None
     texts = []
     for outcome in outcomes:
         text = outcome_text(outcome)
@@ -126,10 +130,12 @@ def reply(to: str, author: str, outcomes: Sequence[Outcome]) -> str:
         step=first.step,
         verbs=tuple(o.verb for o in outcomes if o.verb),
         hold=next((o.hold for o in outcomes if o.hold is not None), None),
+        by=author if button is not None else "",
     )
     # A table or a block begins on a line of its own, or it is none.
     gap = "\n\n" if joined.startswith(("|", "`" * 3, "- ", "#", "<")) else " "
-    return _fit(f"@{author}{gap}{joined}", answer.marker())
+    did = f" pressed **{button.label}**:" if button is not None else ""
+    return _fit(f"@{author}{did}{gap}{joined}", answer.marker())
 
 
 def notice(name: str, text: str, record: Record | None = None) -> str:
@@ -237,6 +243,14 @@ def step_title(service: str, before: int, weight: int) -> str:
     return f"{service}: {before} % → {weight} %"
 
 
+NO_WORKFLOWS = (
+    "Opened with a workflow's own token: GitHub starts no workflow for it, or lets it wait for an approval. A "
+    "required check that a workflow reports will not come by itself: close and reopen this pull request, or give "
+    "the bot an App token."
+)
+"""F38 of the fault model: said where somebody would wait for a check that never comes."""
+
+
 def step_body(  # noqa: PLR0917 - one page, its facts
     proposal: Proposal,
     record: Record,
@@ -244,6 +258,8 @@ def step_body(  # noqa: PLR0917 - one page, its facts
     split: Split,
     rules: RuleSet,
     gate: Gate | None,
+    *,
+    starts_workflows: bool = True,
 ) -> str:
     """Give the body of a step's or start's pull request."""
     name = record.service.rpartition("/")[2]
@@ -263,10 +279,31 @@ def step_body(  # noqa: PLR0917 - one page, its facts
         f"Rollout `{record.rollout}` · rules `{rules.id}` · began on #{record.pull} · "
         f"asked for by {code(record.requested_by)}",
     ]
+    lines += [] if starts_workflows else [NO_WORKFLOWS]
     return _fit("\n\n".join(lines), proposal.marker())
 
 
-def rollback_body(proposal: Proposal, record: Record, before: Split, split: Split, reason: str) -> str:
+def edit_body(name: str, by: str, pull: int, before: Split, after: Split, *, starts_workflows: bool) -> str:
+    """Give the body of a pull request that ``/traffic`` and the like asked for on a merged one."""
+    lines = [
+        f"The traffic of {code(name)}, as asked for by {code(by)} on #{pull}.",
+        split_table(before, after),
+        code_block(bars(after)),
+        AT_ONCE,
+    ]
+    lines += [] if starts_workflows else [NO_WORKFLOWS]
+    return _fit("\n\n".join(lines), "")
+
+
+def rollback_body(
+    proposal: Proposal,
+    record: Record,
+    before: Split,
+    split: Split,
+    reason: str,
+    *,
+    starts_workflows: bool = True,
+) -> str:
     """Give the body of a rollback's pull request."""
     name = record.service.rpartition("/")[2]
     lines = [
@@ -282,4 +319,5 @@ def rollback_body(proposal: Proposal, record: Record, before: Split, split: Spli
         f"The cluster must still have {code(record.stable)}.",
         f"Rollout `{record.rollout}` · began on #{record.pull}",
     ]
+    lines += [] if starts_workflows else [NO_WORKFLOWS]
     return _fit("\n\n".join(lines), proposal.marker())

@@ -10,7 +10,9 @@ class Subject:
     """Something to look at.
 
     ``what`` is ``pull/<number>``, ``service/<base branch>:<path>#<namespace>/<name>``
-    (the namespace may be empty), or ``repository`` for a sweep.
+    (the namespace may be empty), ``repository`` for a sweep, ``repository/ours`` for one that leaves
+    out the open pull requests of people, ``checks/<sha>/<number>`` or
+    ``checks/<sha>`` for checks to be judged again, or ``button/…``, see ``bot.core.checks.Press``.
     """
 
     installation: int

@@ -14,6 +14,7 @@ from bot.core.naming import HASH_LENGTH
 
 ROLLBACK: Literal["rollback"] = "rollback"
 CANCEL: Literal["cancel"] = "cancel"
+TRAFFIC = "traffic"
 Step = int | Literal["rollback", "cancel"]
 _TRAILER = re.compile(r"[ \t*>-]*(Canary-[A-Za-z]+(?:-[A-Za-z]+)*): ?([^\r\n]{0,500})", re.ASCII)
 _ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
@@ -69,8 +70,53 @@ class Record:
         return text
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A traffic block that was set by ``/traffic`` and the like, as a commit says it: no step of any rollout.
+
+    ``service`` is ``path#namespace/name``; ``comment`` is the id of the comment or the review.
+    """
+
+    service: str
+    requested_by: str
+    comment: int
+
+    def trailers(self) -> str:
+        """Give the lines that stand at the end of the commit's message.
+
+        Raises:
+            ValueError: They would not say the same when they are read again.
+        """
+        lines = {
+            "Service": self.service,
+            "Edit": TRAFFIC,
+            "Requested-By": self.requested_by,
+            "Comment": self.comment,
+        }
+        text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
+        if edits(text) != (self,):
+            raise ValueError(f"no trailers: {self}")
+        return text
+
+
+def edits(message: str) -> tuple[Edit, ...]:
+    """Give the traffic operations of a commit message, in its order; what is not whole is left out."""
+    return tuple(
+        Edit(group["Service"], group["Requested-By"], comment)
+        for group in _groups(message)
+        if group.get("Edit") == TRAFFIC
+        and "#" in group["Service"]
+        and _LOGIN.fullmatch(group.get("Requested-By", ""))
+        and (comment := _number(group.get("Comment", ""))) is not None
+    )
+
+
 def records(message: str) -> tuple[Record, ...]:
     """Give the records of a commit message, in its order; what is not whole is left out."""
+    return tuple(record for group in _groups(message) if (record := _record(group)) is not None)
+
+
+def _groups(message: str) -> list[dict[str, str]]:
     groups: list[dict[str, str]] = []
     for line in message.replace("\r\n", "\n").split("\n"):
         found = _TRAILER.fullmatch(line)
@@ -81,7 +127,7 @@ def records(message: str) -> tuple[Record, ...]:
             groups.append({})
         if groups:
             groups[-1].setdefault(key, value)
-    return tuple(record for group in groups if (record := _record(group)) is not None)
+    return groups
 
 
 def _record(group: dict[str, str]) -> Record | None:

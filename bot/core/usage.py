@@ -95,7 +95,6 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/traffic checkout-00042=25 checkout-00041=75",
         short=True,
-        built=False,
     ),
     Usage(
         "tag",
@@ -104,7 +103,6 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/tag checkout-00042=candidate",
         short=True,
-        built=False,
     ),
     Usage(
         "untag",
@@ -113,7 +111,6 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/untag candidate",
         short=True,
-        built=False,
     ),
     Usage(
         "status",

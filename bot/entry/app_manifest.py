@@ -21,7 +21,11 @@ PERMISSIONS: dict[str, str] = {
 """What the App asks for. Never ``workflows``, ``administration``, ``actions`` or ``secrets``."""
 
 EVENTS: tuple[str, ...] = ("issue_comment", "pull_request", "pull_request_review", "check_run")
-"""What the App subscribes to. ``installation`` and ``installation_repositories`` come by themselves."""
+"""What the App subscribes to.
+
+``installation`` and ``installation_repositories`` come by themselves, and so does ``check_suite`` with
+``rerequested``, as the same and ``requested_action`` of ``check_run``: to every App that may write checks.
+"""
 
 
 def manifest(base_url: str, name: str, webhook_url: str) -> dict[str, Any]:

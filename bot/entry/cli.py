@@ -22,14 +22,10 @@ DECLINED, USAGE, INTERRUPTED = 1, 2, 130
 LATER = "Planned: this version cannot do these yet"
 
 PLANNED = {
-    "traffic": "Do on a file what `kn service update` does on a cluster.",
     "plan": "Show the calendar of a rollout.",
-    "check": "Check that the traffic of manifests is valid.",
     "migrate": "Rewrite a legacy manifest to `template` and `traffic`.",
     "rules": "Show the rule sets and try them.",
     "audit": "List who moved which traffic, from Git.",
-    "doctor": "Check an installation.",
-    "action": "Run as a GitHub Action.",
 }
 """The commands of the contract that this version does not have, and what they will do."""
 
@@ -98,6 +94,61 @@ def comment(
 
     asked = Asked(text, Path.cwd(), tuple(files or ()), base, service, write=write)
     raise typer.Exit(run(asked, as_json=as_json, color=not no_color, debug=_debugging()))
+
+
+@app.command()
+def traffic(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A manifest; - for standard input.")],
+    *,
+    untag: Annotated[
+        list[str] | None, typer.Option("--untag", metavar="TAG", help="Take a tag away; repeatable.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="REF=TAG", help="Tag a revision, or @latest; repeatable."),
+    ] = None,
+    shares: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--traffic", metavar="REF=N", help="Percent of a revision, a tag or @latest; repeatable."
+        ),
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which service, where there are several.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Edit the file in place.")] = False,
+) -> None:
+    """Do on a file what `kn service update` does on a cluster.
+
+    The edited file goes to standard output; no other line of it changes. Exit status 1, and nothing written,
+    where kn or the API server would refuse.
+    """
+    from bot.core.kn.flags import Flags  # noqa: PLC0415 - see the module
+    from bot.entry.traffic_command import Asked, run  # noqa: PLC0415 - see the module
+
+    flags = Flags(tuple(untag or ()), tuple(tag or ()), tuple(shares or ()))
+    raise typer.Exit(run(Asked(file, flags, service, write)))
+
+
+@app.command()
+def check(
+    paths: Annotated[list[str], typer.Argument(metavar="PATH...", help="Manifests, or folders of them.")],
+    *,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORMAT", help="text, github, json or sarif.")
+    ] = "text",
+    no_color: NoColor = False,
+) -> None:
+    """Check that the traffic of manifests is valid, as the API server would, and what shows only later.
+
+    Offline; writes nothing. In folders, hidden folders, links and what git ignores are left out. Exit status 1
+    where there are errors; warnings and notes do not fail.
+    """
+    from bot.entry.check_command import Asked, Format, run  # noqa: PLC0415 - see the module
+
+    if form not in set(Format):
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(Format)}.", param_hint="--format")
+    raise typer.Exit(run(Asked(tuple(paths), Format(form), color=not no_color)))
 
 
 @app.command()
@@ -172,6 +223,35 @@ def app_manifest(
         typer.echo(f"canary app-manifest: {error}", err=True)
         raise typer.Exit(USAGE) from None
     typer.echo(json.dumps(made, indent=2, ensure_ascii=False))
+
+
+@app.command()
+def action() -> None:
+    """Work on the event of a GitHub Action's run; all it needs is in the environment."""
+    from bot.entry.action.command import main as run  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run())
+
+
+@app.command()
+def doctor(
+    path: Annotated[Path, typer.Argument(help="A folder of the working tree to look at.")] = Path(),
+    *,
+    repo: Annotated[
+        str,
+        typer.Option(metavar="OWNER/NAME", help="Look at this repository on GitHub too; needs credentials."),
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects on standard output.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Find what a repository lacks, and print the remedy for each. Writes nothing.
+
+    Credentials for --repo: the settings of `canary serve`, or GITHUB_TOKEN or GH_TOKEN. Exit status 1
+    where there are errors.
+    """
+    from bot.entry.doctor_command import Asked, run  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run(Asked(path, repo), as_json=as_json, color=not no_color))
 
 
 @app.command()

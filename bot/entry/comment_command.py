@@ -41,7 +41,8 @@ DONE = frozenset({"done", "already", "answered", "pending"})
 
 _PAGES = (c.Hold, c.Resume, c.Why)  # what only pull requests know
 _STARTS = (c.Canary, c.Plan, c.Cancel)
-_MOVES = (c.Promote, c.Rollback, c.Status)
+_MOVES = (c.Promote, c.Rollback, c.Status, c.Traffic, c.Tag, c.Untag)
+_EITHER = (c.Status, c.Traffic, c.Tag, c.Untag)  # before the merge and after it
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +158,7 @@ def _tree(asked: Asked, parsed: c.Parsed, talk: list[str]) -> WorkTree:
             return nowhere  # what was typed comes first
         raise
     moves = not any(isinstance(x, _STARTS) for x in parsed.commands)
-    if all(isinstance(x, c.Status) for x in parsed.commands):
+    if all(isinstance(x, _EITHER) for x in parsed.commands):
         moves = not found.differs
     moves = moves and any(isinstance(x, _MOVES) for x in parsed.commands)
     if moves and not asked.files:

@@ -135,13 +135,7 @@ class Settings(BaseSettings):
     @field_validator("github_api_url")
     @classmethod
     def _plain_address(cls, value: str) -> str:
-        url = value.rstrip("/")
-        parts = urlsplit(url)
-        if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
-            raise ValueError("it is not a plain address like https://api.github.com")
-        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
-            raise ValueError("it does not begin with https://; the token would travel in the open")
-        return url
+        return plain_address(value)
 
     @field_validator("log_level", mode="before")
     @classmethod
@@ -187,14 +181,29 @@ class Settings(BaseSettings):
         return (self.private_key.get_secret_value(), *(secret.decode() for secret in self.webhook_secrets))
 
 
-def load() -> Settings:
-    """Read the environment.
+def plain_address(value: str) -> str:
+    """Give the address of an API that a token may be sent to, without a slash at its end.
+
+    Raises:
+        ValueError: It is not plain, or the token would travel in the open; in words.
+    """
+    url = value.rstrip("/")
+    parts = urlsplit(url)
+    if parts.username or parts.password or parts.query or parts.fragment or not parts.hostname:
+        raise ValueError("it is not a plain address like https://api.github.com")
+    if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+        raise ValueError("it does not begin with https://; the token would travel in the open")
+    return url
+
+
+def load(**given: str) -> Settings:
+    """Read the environment; what is ``given`` wins over it.
 
     Raises:
         SettingsUnusable: With all reasons together.
     """
     try:
-        return Settings.model_validate({})
+        return Settings.model_validate(given)
     except ValidationError as error:
         # From None: the original holds what was given.
         raise SettingsUnusable(

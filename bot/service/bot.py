@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
@@ -11,6 +12,7 @@ import structlog
 
 from bot.core import commands as c
 from bot.core import report
+from bot.core.checks import Press
 from bot.core.command import OfService
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome, declined
@@ -18,10 +20,11 @@ from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.text import code
 from bot.core.usage import BY_VERB
 from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
-from bot.service import answering, ending, proposing, starting, verbs
-from bot.service.checks import no_gate, plan_check
+from bot.service import answering, earlier, ending, pressing, proposing, retargeting, starting, verbs
+from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import Desk
+from bot.service.journal import Answered, Followed, Journal, Stuck, unread
 from bot.service.reading import Historian, Service
 from bot.service.scene import Kind, Scene
 from bot.service.verbs import Case
@@ -29,7 +32,7 @@ from bot.service.verbs import Case
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.ports import Clock, Comment, Forge, Pull, Repository
+    from bot.ports import Check, Clock, Comment, Forge, Pull, Repository
     from bot.service.desk import Rulebook
 
 log = structlog.get_logger("canary")
@@ -39,7 +42,11 @@ STOPPING_AGE = timedelta(hours=24)  # a day later even a rollback may be the wro
 OLDEST = timedelta(hours=72)  # as long as GitHub keeps deliveries; older comments are history and get silence
 SWEEP_BACK = OLDEST
 FRESH = timedelta(hours=2)
-REFUSAL_PAUSE = timedelta(hours=1)
+MOST_OF_ONE = 10  # comments of one person in one look; nobody shall use up what all others need
+PAUSE = timedelta(minutes=1)
+LEFT_BEHIND = "repository/ours"
+"""A sweep for comments without an answer and for the bot's own pull requests, and nothing else."""
+
 
 _REACTIONS = {
     "done": Reaction.DONE,
@@ -76,6 +83,7 @@ class Bot:
     marks: Marks
     historian: Historian
     max_command_age: timedelta = MAX_COMMAND_AGE
+    journal: Journal = unread
     rehearsal: bool = False
     service: str | None = None
 
@@ -91,11 +99,15 @@ class Bot:
             kind, _, rest = subject.what.partition("/")
             if kind == "pull":
                 return self._look_at_pull(desk, subject, int(rest), why)
+            if kind == "button":
+                return self._look_at_button(desk, subject)
+            if kind == "checks":
+                return self._look_again(desk, subject, rest)
             if kind == "service":
                 base, _, key = rest.partition(":")
                 service = Service.parse(base, key)
-                return converge(desk, service).again if service is not None else None
-            self._sweep(repo, subject)
+                return self._converge(desk, service) if service is not None else None
+            self._sweep(repo, subject, everybodys=subject.what != LEFT_BEHIND)
         except Missing:
             log.info("gone", repository=subject.repository, subject=subject.what)
         except Refused as refusal:
@@ -103,9 +115,30 @@ class Bot:
             log.warning(
                 "refused", repository=subject.repository, subject=subject.what, said=str(refusal)[:200]
             )
+            self.journal(Stuck(subject.what, str(refusal)[:200]))
         except (Moved, Exists) as race:
             raise OutsideFailure(f"something moved: {type(race).__name__}") from race
         return None
+
+    def judge(self, subject: Subject, sha: str) -> Check | None:
+        """Judge the manifests of a pull request at its head ``sha``, and write nothing.
+
+        ``None`` when the pull request or its base branch is gone.
+
+        Raises:
+            Moved: The head is another commit by now, and what is said must not be said of this one.
+            OutsideFailure: GitHub did not answer.
+            Refused: The token may not read what is needed.
+        """
+        repo = self.forge.repository(subject.installation, subject.repository)
+        desk = Desk(repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal)
+        try:
+            pull = repo.pull(int(subject.what.partition("/")[2]))
+            if pull.head_sha != sha:
+                raise Moved("The pull request has a newer commit.")
+            return plan_check(desk, pull)
+        except Missing:
+            return None
 
     # --- a pull request -----------------------------------------------------------------------
 
@@ -119,7 +152,11 @@ class Bot:
         waiting = self._waiting(desk, comments)
         if why == "comment" and not waiting:
             return None  # conversation: nothing else can have changed by it
+        counts: Counter[int] = Counter()
         for comment, parsed in waiting:
+            counts[comment.author.id] += 1
+            if counts[comment.author.id] > MOST_OF_ONE:
+                continue
             if stale:
                 # The next command finds the world as the last one left it, our reply included.
                 comments = _conversation(desk.repo.comments(number), reviews)
@@ -127,16 +164,43 @@ class Bot:
             scene = Scene.of(pull, comment, comments)
             stale = self._work_off(desk, scene, parsed)
             set_check = stale and scene.kind is Kind.OPEN and why == "comment"
+        desk.tell_the_rest()
+        if any(count > MOST_OF_ONE for count in counts.values()):
+            self.marks(subject, at=desk.now() + PAUSE, why="sweep")
         if set_check:
             return None  # a command on a feature pull request leaves its check as it should be
         pull = desk.repo.pull(number) if pull is None or stale else pull
         return self._follow_up(desk, subject, pull)
 
+    def _look_at_button(self, desk: Desk, subject: Subject) -> datetime | None:
+        """Work off a press as the comment that would say the same; a press that has its answer stays answered."""
+        press = Press.parse(subject.what)
+        if press is None:
+            return None
+        pull = desk.repo.pull(press.pull)
+        scene = pressing.scene_of(desk, press, pull, desk.repo.comments(press.pull))
+        if pressing.take_up(desk, scene, press) and desk.now() - scene.comment.created_at <= OLDEST:
+            self._work_off(desk, scene, c.parse_comment(scene.comment.body))
+            desk.tell_the_rest()
+            pull = desk.repo.pull(press.pull)
+        self._follow_up(desk, subject, pull)
+        pressing.put_away(desk, press)
+        return None
+
+    def _look_again(self, desk: Desk, subject: Subject, rest: str) -> datetime | None:
+        """Judge all checks of a commit anew: somebody asked for it, and GitHub lets them wait until then."""
+        desk.again, _, named = rest.partition("/")
+        numbers = (int(named),) if named else pressing.pulls_of(desk, desk.again)
+        for number in numbers:
+            self._look_at_pull(desk, subject, number, "check")
+        pressing.end_the_rest(desk, desk.again, next(iter(numbers), None))
+        return None
+
     def _follow_up(self, desk: Desk, subject: Subject, pull: Pull) -> datetime | None:
         proposal = Proposal.read(pull.body) if pull.ours else None
         if proposal is not None:
             service = Service.parse(proposal.base, proposal.service)
-            again = converge(desk, service).again if service is not None else None
+            again = self._converge(desk, service) if service is not None else None
             self._again(subject, service, again)
             if pull.state == "open":
                 pull = desk.repo.pull(pull.number)  # the look may have rebuilt, merged or closed it
@@ -145,10 +209,15 @@ class Bot:
             return None
         if pull.merged:
             for service in self._services_after_merge(desk, pull):
-                self._again(subject, service, converge(desk, service).again)
+                self._again(subject, service, self._converge(desk, service))
         elif pull.state == "open":
             self._check(desk, pull)
         return None
+
+    def _converge(self, desk: Desk, service: Service) -> datetime | None:
+        progress = converge(desk, service)
+        self.journal(Followed(service, progress))
+        return progress.again
 
     def _again(self, subject: Subject, service: Service | None, again: datetime | None) -> None:
         if service is not None and again is not None:
@@ -157,29 +226,27 @@ class Bot:
 
     def _check(self, desk: Desk, pull: Pull, proposal: Proposal | None = None) -> None:
         check = plan_check(desk, pull)
-        if check is not None:
-            desk.repo.set_check(pull.head_sha, check)
-        if proposal is None or proposal.kind != "step":
-            desk.repo.set_check(pull.head_sha, no_gate(proposal))
+        judged = proposal is not None and proposal.kind == "step"  # by ``converge``
+        quiet = () if judged else quiet_checks(desk, pull.number, proposal)
+        desk.tell(pull.head_sha, quiet if check is None else (check, *quiet))
 
     def _services_after_merge(self, desk: Desk, pull: Pull) -> tuple[Service, ...]:
+        # Also services whose rollout began on another pull request: the branch may have been merged by this one.
         tip = desk.tip(pull.base_ref)
         if tip is None:
             return ()
         keys: dict[str, None] = {}
         for changed in desk.repo.changed_files(pull):
             if changed.path.endswith((".yaml", ".yml", ".json")):
-                for record in desk.historian.all_records(desk.repo, changed.path, tip):
-                    if record.pull == pull.number:
-                        keys[record.service] = None
+                records = desk.historian.all_records(desk.repo, changed.path, tip)
+                keys.update(dict.fromkeys(record.service for record in records))
         return tuple(s for key in keys if (s := Service.parse(pull.base_ref, key)) is not None)
 
     # --- comments -----------------------------------------------------------------------------
 
     def _waiting(self, desk: Desk, comments: Sequence[Comment]) -> list[tuple[Comment, c.Parsed]]:
         """Give the comments that hold commands and have no answer of ours, in their order."""
-        answers = [a for x in comments if x.ours and (a := Answer.read(x.body)) is not None]
-        answered = {key for a in answers for key in (a.to, *a.also)}
+        answered = earlier.answered(comments)
         waiting = []
         for comment in comments:
             if comment.ours or comment.author.is_bot or comment.edited:
@@ -200,14 +267,17 @@ class Bot:
         desk.answering = scene.key
         outcomes = self._outcomes(desk, scene, parsed)
         desk.answering = ""
+        if scene.press is not None:
+            outcomes = [replace(o, verb=o.verb or scene.press.verb) for o in outcomes]
         author = scene.comment.author.login
-        refusal = _same_refusal(scene, outcomes, desk.now())
+        refusal = earlier.same_refusal(scene, outcomes, desk.now())
         if refusal is None:
             desk.repo.reply(scene.pull.number, report.reply(scene.key, author, outcomes))
         else:
             desk.repo.edit_reply(refusal[0].id, refusal[1])
         worst = next((o for o in outcomes if o.decision not in {"done", "pending", "answered"}), outcomes[0])
         desk.repo.react(scene.comment, _REACTIONS[worst.decision])
+        self.journal(Answered(scene.pull.number, scene.key, tuple(outcomes)))
         log.info(
             "answered",
             repository=desk.repo.name,
@@ -239,7 +309,10 @@ class Bot:
             lacking = [p for x in parsed.commands if (p := self._lacks(desk, scene, x)) is not None]
             if lacking:
                 return [declined(*lacking, verb=parsed.commands[0].verb)]
-            planned = [(x, s) for x in parsed.ordered() for s in self._services(desk, scene, x)]
+            outdated = pressing.outdated(desk, scene)
+            if outdated is not None:
+                return [outdated]
+            planned = [(x, s) for x in parsed.jobs() for s in self._services(desk, scene, x)]
             outcomes = [self._carry_out(desk, scene, x, s) for x, s in planned]
             if parsed.dropped and outcomes:
                 notes = "\n\n".join(d.reason for d in parsed.dropped)
@@ -251,16 +324,17 @@ class Bot:
     def _services(self, desk: Desk, scene: Scene, command: c.Command) -> tuple[Service | None, ...]:
         if not isinstance(command, OfService):
             return (None,)
-        return scene.chosen(desk, command.service or self.service)
+        by_name = not isinstance(command, c.Retarget)
+        return scene.chosen(desk, command.service or self.service, by_name=by_name)
 
     def _carry_out(self, desk: Desk, scene: Scene, command: c.Command, service: Service | None) -> Outcome:
         name = service.name if service is not None else ""
         try:
             if service is None or isinstance(command, c.Help):
                 return _general(command)
-            earlier = _superseded(scene, command, service)
-            if earlier is not None:
-                return declined(earlier, verb=command.verb, service=name)
+            late = earlier.superseded(scene, command, service)
+            if late is not None:
+                return declined(late, verb=command.verb, service=name)
             outcome = _dispatch(Case(desk, scene, service), command)
         except Declined as error:
             return declined(*error.problems, verb=command.verb, service=name)
@@ -310,8 +384,11 @@ class Bot:
 
     # --- the sweep ----------------------------------------------------------------------------
 
-    def _sweep(self, repo: Repository, subject: Subject) -> None:
-        """Find what no webhook told: a handful of requests for a whole repository."""
+    def _sweep(self, repo: Repository, subject: Subject, *, everybodys: bool) -> None:
+        """Find what no webhook told: a handful of requests for a whole repository.
+
+        Only the checks of ``everybodys`` pull requests are left out where somebody else looks after them.
+        """
         now = self.clock.now()
         numbers: dict[int, None] = {}
         rolling: dict[int, None] = {}
@@ -324,22 +401,26 @@ class Bot:
         desk = Desk(repo, self.clock, self.rulebook, self.historian)
         numbers.update(dict.fromkeys(n for n, said in unanswered.items() if self._waiting(desk, said)))
         for pull in repo.open_pulls():
-            if pull.ours or now - pull.updated_at < FRESH:
+            if pull.ours or (everybodys and now - pull.updated_at < FRESH):
                 numbers[pull.number] = None
         for pull in repo.pulls_closed_since(now - SWEEP_BACK):
-            if pull.ours or pull.number in rolling:
+            # What was merged of late may begin a rollout whose command is older than the comments looked at.
+            late = pull.merged_at is not None and now - pull.merged_at < FRESH
+            if pull.ours or late or pull.number in rolling:
                 numbers[pull.number] = None
         for number in numbers:
             where = Subject(subject.installation, subject.repository, f"pull/{number}")
             self.marks(where, at=now, why="sweep")
 
 
-def _dispatch(case: Case, command: c.Command) -> Outcome:
+def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901 - a line for each verb
     match command:
         case c.Canary():
             return starting.canary(case, command)
         case c.Plan():
             return starting.plan(case, command)
+        case c.Retarget():
+            return retargeting.retarget(case, command)
         case c.Cancel():
             return ending.cancel(case, command)
         case c.Promote():
@@ -356,29 +437,6 @@ def _dispatch(case: Case, command: c.Command) -> Outcome:
             return answering.why(case, command)
         case _:  # pragma: no cover - ``check_built`` stands before
             raise ValueError(command)
-
-
-def _same_refusal(scene: Scene, outcomes: Sequence[Outcome], now: datetime) -> tuple[Comment, str] | None:
-    """Find an earlier reply that told the same person the same lack of a right, to be extended in place.
-
-    Who may not command could otherwise make the bot write as often as they like: one reply an hour.
-    """
-    if any(o.code != "not-allowed" for o in outcomes):
-        return None
-    authors = {f"{x.kind}/{x.id}": x.author.id for x in scene.comments}
-    for reply in scene.comments:
-        answer = Answer.read(reply.body) if reply.ours and now - reply.created_at < REFUSAL_PAUSE else None
-        if (
-            answer is None
-            or answer.code != "not-allowed"
-            or authors.get(answer.to) != scene.comment.author.id
-        ):
-            continue
-        if answer.verbs != tuple(o.verb for o in outcomes):
-            continue
-        extended = replace(answer, also=(*answer.also[-49:], scene.key))
-        return reply, reply.body.replace(answer.marker(), extended.marker())
-    return None
 
 
 def _general(command: c.Command) -> Outcome:
@@ -401,26 +459,3 @@ def _with_known_names(desk: Desk, scene: Scene, parsed: c.Parsed) -> tuple[Probl
     except Declined:
         return parsed.problems
     return c.parse_comment(scene.comment.body, known=names).problems or parsed.problems
-
-
-def _superseded(scene: Scene, command: c.Command, service: Service) -> Problem | None:
-    """Find somebody else's share of the same service that this comment was written without knowing.
-
-    Ids of comments rise: who wrote before our answer stood there did not see it. Lower id wins.
-    """
-    if not isinstance(command, c.Canary) or scene.comment.kind != "comment":
-        return None
-    for reply in scene.comments:
-        answer = Answer.read(reply.body) if reply.ours else None
-        if answer is None or answer.decision != "done" or "canary" not in answer.verbs:
-            continue
-        first = next((x for x in scene.comments if f"{x.kind}/{x.id}" == answer.to), None)
-        if first is None or first.author.id == scene.comment.author.id or answer.service != service.name:
-            continue
-        if first.id < scene.comment.id < reply.id:
-            return Problem(
-                "superseded",
-                f"Superseded by {code(first.author.login)}, whose command on {code(service.name)} came first.",
-                f"Look at the answer to it, and repeat yours if you still want it: {first.url}".rstrip(": "),
-            )
-    return None

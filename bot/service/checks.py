@@ -1,4 +1,7 @@
-"""``canary / plan``: the manifests of a pull request are valid, and are what the command meant."""
+"""``canary / plan``: the manifests of a pull request are valid, and are what the command meant.
+
+The other two checks where there is nothing to judge, and ``canary / approvals`` everywhere.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report, trailers
+from bot.core.checks import APPROVALS, GATE, NAMES, PLAN, reference
 from bot.core.problems import Declined, Place, Problem
 from bot.core.rollout import Phase, holds
 from bot.core.text import code
 from bot.core.trailers import CANCEL
 from bot.core.validate import problems_of
 from bot.ports import Annotation, Check
-from bot.service.proposing import GATE, PLAN
+from bot.service import proposing
 from bot.service.reading import touched
 
 if TYPE_CHECKING:
@@ -79,25 +83,82 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
 
 
-def no_gate(proposal: Proposal | None = None) -> Check:
-    """Give ``canary / gate`` for a pull request that no gate is about.
+def quiet_checks(desk: Desk, number: int, proposal: Proposal | None = None) -> tuple[Check, ...]:
+    """Give ``canary / gate`` and ``canary / approvals`` for a pull request that no step is about.
 
-    It always reports: a check that a branch rule requires and nobody sets would block for ever.
+    They always report: a check that a branch rule requires and nobody sets would block for ever.
+
+    Args:
+        desk: The look's tools.
+        number: The pull request.
+        proposal: What it is for, if it is one of the bot's.
     """
+    return no_gate(desk, number, proposal), approvals(proposal)
+
+
+def no_gate(desk: Desk, number: int, proposal: Proposal | None = None) -> Check:
+    """Give ``canary / gate`` for a pull request that no gate is about."""
     if proposal is not None and proposal.kind == "rollback":
         return Check(
             GATE,
             "success",
             "A rollback waits for nothing",
             "No bake time, gate or hold applies to a rollback.",
-            external_id="gate-rollback",
+            external_id=reference(number, "gate-rollback"),
         )
     return Check(
         GATE,
         "neutral",
         "No step of a rollout",
         "Bake times and holds are judged on the pull requests of the steps.",
-        external_id="gate-none",
+        external_id=reference(number, "gate-none"),
+        # A rollout can begin on hold.
+        actions=() if proposal is None else proposing.buttons(proposal, desk.now()),
+    )
+
+
+def approvals(proposal: Proposal | None = None, record: Record | None = None) -> Check:
+    """Give ``canary / approvals``: who asked for what would be merged, and whom it would take to agree.
+
+    No rule set asks for an approval yet, so it forbids nothing.
+
+    Args:
+        proposal: What the pull request is for, if it is one of the bot's.
+        record: The record of the step, where it is one.
+    """
+    if proposal is not None and proposal.kind == "rollback":
+        return _no_approval("A rollback needs no approval", "Turning back is never made to wait.", "rollback")
+    if proposal is None or proposal.kind != "step" or record is None:
+        words = "Approvals are judged on the pull requests of the steps."
+        return _no_approval("No step of a rollout", words, "none")
+    wish = proposal.wish
+    asked = (
+        f"asked for by {code(wish.by)}" if wish else "not asked for by anybody; it follows from the rollout"
+    )
+    return _no_approval(
+        "No approval is asked for",
+        f"Rule set {code(record.rules)} asks for no approval: nobody has to agree to this step.\n\n"
+        f"- Rollout {code(record.rollout)}: asked for by {code(record.requested_by)} on #{record.pull}.\n"
+        f"- This step, {proposal.before} % → {proposal.weight} %: {asked}.",
+        "step",
+    )
+
+
+def _no_approval(title: str, words: str, state: str) -> Check:
+    return Check(APPROVALS, "neutral", title[:200], words, external_id=f"approvals-{state}")
+
+
+def nothing_to_judge(number: int | None, why: str) -> tuple[Check, ...]:
+    """Give all checks for a commit that has nothing to be judged any more, and was asked about."""
+    return tuple(
+        Check(
+            name,
+            "neutral",
+            "Not judged again",
+            why,
+            external_id="past" if number is None else reference(number, "past"),
+        )
+        for name in NAMES
     )
 
 
@@ -111,6 +172,8 @@ def _moves_by_itself(desk: Desk, one: Touched, record: Record | None, *, ours: b
         return []  # the reply to a command says so; this pull request may be the cure
     old, new = one.before.version.split, one.target.version.split
     if rollout.phase is not Phase.ROLLING or rollout.record is None or _weights(old) == _weights(new):
+        return []
+    if proposing.was_cancelled(desk, rollout):
         return []
     running = rollout.record
     return [
@@ -142,7 +205,7 @@ def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | 
     if not differs:
         return {}
     found: dict[str, Record] = {}
-    for commit in desk.repo.commits_of(pull.number):
+    for commit in () if pull.from_fork else desk.repo.commits_of(pull.number):
         for record in trailers.records(commit.message) if commit.ours else ():
             if record.step == CANCEL:
                 found.pop(record.service, None)

@@ -11,13 +11,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
+from bot.core.checks import GATE, ROLL_BACK, reference
 from bot.core.markers import Answer, Hold
 from bot.core.problems import Declined
 from bot.core.rollout import Gate, Phase
 from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing
-from bot.service.proposing import GATE, Ours
+from bot.service.checks import approvals
 from bot.service.rebuilding import refresh, renew
 from bot.service.stepping import change_to, gate_of, merged_step, open_step, tell_wisher
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
+    from bot.service.proposing import Ours
     from bot.service.reading import Service, Standing
 
 SOON = timedelta(seconds=5)
@@ -100,10 +102,9 @@ def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
 def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
     for step in proposing.open_for(desk, service):
         text = "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
-        check = Check(
-            GATE, "failure", "The manifest on the base branch cannot be read", text, external_id="unreadable"
-        )
-        desk.repo.set_check(step.pull.head_sha, check)
+        title = "The manifest on the base branch cannot be read"
+        state = reference(step.pull.number, "gate-unreadable")
+        desk.tell(step.pull.head_sha, [Check(GATE, "failure", title, text, external_id=state)])
 
 
 def _tell_no_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], error: Declined) -> None:
@@ -190,17 +191,29 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, step.proposal, rules)
-    body = report.step_body(step.proposal, change.record, standing.split, change.split, rules, gate)
+    body = report.step_body(
+        step.proposal,
+        change.record,
+        standing.split,
+        change.split,
+        rules,
+        gate,
+        starts_workflows=desk.repo.starts_workflows,
+    )
     step = proposing.rewrite(desk, step, step.proposal, body)
     if not sound:
         check = Check(
-            GATE, "failure", "Changed by hand", extra, external_id=f"gate-hand-{step.pull.head_sha[:12]}"
+            GATE,
+            "failure",
+            "Changed by hand",
+            extra,
+            external_id=reference(step.pull.number, f"gate-hand-{step.pull.head_sha[:12]}"),
+            actions=proposing.buttons(step.proposal, desk.now(), back=True),
         )
-        desk.repo.set_check(step.pull.head_sha, check)
+        desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
         return Progress(standing, again=gate.until, step=step, gate=gate)
-    desk.repo.set_check(
-        step.pull.head_sha, proposing.gate_check(step, gate, standing.split, change.split, extra)
-    )
+    check = proposing.gate_check(step, gate, standing.split, change.split, desk.now(), extra)
+    desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
     if gate.passes and wanted and not step.pull.draft:
@@ -216,8 +229,15 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
         "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
     )
     title = f"Drifted from {record.weight} %" if record else "Drifted"
-    check = Check(GATE, "failure", title, text, external_id=f"gate-drift-{standing.tip[:12]}")
-    desk.repo.set_check(step.pull.head_sha, check)
+    check = Check(
+        GATE,
+        "failure",
+        title,
+        text,
+        external_id=reference(step.pull.number, f"gate-drift-{standing.tip[:12]}"),
+        actions=(ROLL_BACK,),
+    )
+    desk.tell(step.pull.head_sha, [check, approvals(step.proposal, record)])
 
 
 # --- merging ----------------------------------------------------------------------------------

@@ -6,21 +6,27 @@ no other look works on the same repository at that time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from bot.core.checks import GATE
+from bot.core.markers import Answer
 from bot.core.problems import Declined, Problem
+from bot.core.rollout import NOTHING
 from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
 from bot.core.text import code
 from bot.core.validate import is_namespace, problems_of
 from bot.manifests.knative import edit_service
+from bot.ports import Missing
 from bot.service.reading import Historian, Service, Standing, read_file, standing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from bot.core.traffic import Split
-    from bot.ports import Clock, Repository
+    from bot.core.trailers import Record
+    from bot.ports import Check, Clock, Repository
     from bot.service.reading import Held
 
 
@@ -43,7 +49,10 @@ class Desk:
 
     ``tips`` remembers a branch for the length of one look, until it is written to. ``answering`` is the comment
     that is being worked off: its reply is not written yet. In a ``rehearsal`` nothing leaves the repository
-    port: texts say what would be done.
+    port: texts say what would be done. ``again`` is the commit whose checks were asked for again, ``pressed``
+    the one with the button that was pressed, and ``stamp`` what its check bears from then on. ``told`` is what
+    checks say since this look, ``afterwards`` what they shall say once the answer stands. ``answered`` are
+    rollouts that a reply of ours was seen to name.
     """
 
     repo: Repository
@@ -53,6 +62,12 @@ class Desk:
     tips: dict[str, str | None] = field(default_factory=dict)
     answering: str = ""
     rehearsal: bool = False
+    answered: set[str] = field(default_factory=set)
+    again: str = ""
+    pressed: str = ""
+    stamp: str = ""
+    told: dict[tuple[str, str], Check] = field(default_factory=dict)
+    afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
 
     def now(self) -> datetime:
         """Give the time."""
@@ -68,6 +83,24 @@ class Desk:
         """Read a branch again the next time: it was written to."""
         self.tips.pop(branch, None)
 
+    def tell(self, sha: str, checks: Sequence[Check], *, fresh: bool = False) -> None:
+        """Set checks on a commit; what they say since this look anyway is not sent again."""
+        stamped = [
+            replace(check, stamp=self.stamp) if check.name == GATE and sha == self.pressed else check
+            for check in checks
+        ]
+        new = [check for check in stamped if self.told.get((sha, check.name)) != check]
+        if new:
+            first = all((sha, check.name) not in self.told for check in new)
+            self.repo.set_checks(sha, new, fresh=fresh, again=first and sha == self.again)
+            self.told.update({(sha, check.name): check for check in new})
+
+    def tell_the_rest(self) -> None:
+        """Set the checks that could wait until somebody had an answer."""
+        waiting, self.afterwards = self.afterwards, []
+        for sha, checks in waiting:
+            self.tell(sha, checks, fresh=True)
+
     def base(self, branch: str) -> str:
         """Give the sha of a base branch.
 
@@ -81,7 +114,25 @@ class Desk:
 
     def standing(self, service: Service) -> Standing:
         """Read a service on its base branch. Raises ``Declined``."""
-        return standing(self.repo, self.historian, service, self.base(service.base))
+        found = standing(self.repo, self.historian, service, self.base(service.base))
+        record = found.rollout.record
+        if self.repo.starts_workflows or record is None or self._was_answered(record):
+            return found
+        return replace(found, rollout=NOTHING, records=())
+
+    def _was_answered(self, record: Record) -> bool:
+        """Whether a reply of ours in this repository names a rollout.
+
+        Every repository's workflows commit under the account that a workflow's own token has, a fork's
+        too, so its commits alone prove nothing; comments here are not written from there.
+        """
+        if record.rollout not in self.answered:
+            try:
+                answers = [Answer.read(c.body) for c in self.repo.comments(record.pull) if c.ours]
+            except Missing:
+                return False
+            self.answered |= {a.rollout for a in answers if a is not None}
+        return record.rollout in self.answered
 
     def config(self) -> Config:
         """Read the repository's configuration from its default branch, never from anywhere else.
@@ -123,9 +174,18 @@ def edited(held: Held, split: Split, template_name: str | None = None) -> bytes:
     problems = problems_of(
         split, service=m.name, template_name=template_name or m.template_name, place=held.place
     )
-    if m.namespace is not None and not is_namespace(m.namespace):
-        # It goes into the trailers of the commit, where a line feed would begin another one.
-        problems += (Problem("split-invalid", f"{code(m.namespace)} is no namespace.", place=held.place),)
+    problems += no_namespace(held)
     if problems:
         raise Declined(*problems)
     return edit_service(held.file.content, m.path, m, targets=split.targets, template_name=template_name)
+
+
+def no_namespace(held: Held) -> tuple[Problem, ...]:
+    """Give a problem where a service's namespace is none.
+
+    It goes into the trailers of a commit, where a line feed would begin another one.
+    """
+    namespace = held.manifest.namespace
+    if namespace is None or is_namespace(namespace):
+        return ()
+    return (Problem("split-invalid", f"{code(namespace)} is no namespace.", place=held.place),)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
+from bot.core.checks import GATE, HOLD, PLAN, PROMOTE, RESUME, ROLL_BACK, reference
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, OutsideFailure, Problem
@@ -17,16 +18,16 @@ from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
 
 if TYPE_CHECKING:
-    from bot.core.rollout import Gate
+    from datetime import datetime
+
+    from bot.core.rollout import Gate, Rollout
     from bot.core.rules import RuleSet
     from bot.core.traffic import Split
     from bot.core.trailers import Record
-    from bot.ports import Pull
+    from bot.ports import Button, Pull
     from bot.service.desk import Desk
     from bot.service.reading import Held, Service, Standing
 
-GATE = "canary / gate"
-PLAN = "canary / plan"
 LABEL = "canary"
 _INSTEAD = {"superseded": "superseded", "rollback": "rollback-open", "overtaken": "already"}
 
@@ -66,6 +67,15 @@ def from_branch(desk: Desk, branch: str) -> tuple[Ours, ...]:
     return tuple(Ours(p, value) for p in pulls if p.ours and (value := Proposal.read(p.body)) is not None)
 
 
+def was_cancelled(desk: Desk, running: Rollout) -> bool:
+    """Whether a person has ended the rollout that the base branch still shows."""
+    if running.record is None or running.next_weight is None:
+        return False
+    branch = naming.step_branch(running.record.rollout, running.next_weight)
+    latest = next(iter(from_branch(desk, branch)), None)
+    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == "cancelled"
+
+
 def open_for(desk: Desk, service: Service) -> tuple[Ours, ...]:
     """Give the bot's open pull requests for a service, newest first."""
     mine = (
@@ -81,14 +91,14 @@ def propose(
     base_sha: str,
     change: Change,
     proposal: Proposal,
-    check: Check | None = None,
+    checks: tuple[Check, ...] = (),
     *,
     title: str,
     body: str,
 ) -> Ours:
     """Open a pull request of the bot, or find the open one.
 
-    ``check`` is set on the commit before there is a pull request: whoever finds it open finds the check too.
+    ``checks`` are set on the commit before there is a pull request: whoever finds it open finds them too.
 
     Raises:
         Declined: The file cannot be edited so, or GitHub refuses.
@@ -106,9 +116,7 @@ def propose(
         if not _persons_work(desk, earlier):
             message = report.commit_message(change.record, proposal.before, change.reason)
             sha = desk.repo.commit_on(base_sha, change.service.path, content, message)
-            _point(desk, branch, sha)
-            if check is not None:
-                desk.repo.set_check(sha, check, fresh=True)
+            desk.tell(sha, checks, fresh=_point(desk, branch, sha))
         pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
     except Exists:
         return _open_there(desk, branch, proposal, body)
@@ -116,6 +124,41 @@ def propose(
         raise refused(refusal) from None
     _label(desk, pull)
     return Ours(pull, proposal)
+
+
+def edit_from(desk: Desk, branch: str) -> Pull | None:
+    """Find the pull request of a traffic operation, whatever became of it."""
+    pull = next((p for p in desk.repo.pulls_from(branch) if p.ours), None)
+    if pull is not None and pull.state == "open":
+        _label(desk, pull)
+    return pull
+
+
+def propose_edit(
+    desk: Desk, standing: Standing, branch: str, content: bytes, message: str, *, title: str, body: str
+) -> Pull:
+    """Open a pull request that edits a service's file on its base branch, outside of any rollout.
+
+    Raises:
+        Declined: GitHub refuses.
+        OutsideFailure: GitHub contradicts itself for now; look again later.
+    """
+    service = standing.service
+    try:
+        sha = desk.repo.commit_on(standing.tip, service.path, content, message)
+        _point(desk, branch, sha)
+        pull = desk.repo.open_pull(head=branch, base=service.base, title=title, body=body)
+    except Exists:
+        there = edit_from(desk, branch)
+        if there is None:
+            raise OutsideFailure(
+                f"the pull request of {branch} is neither there nor can it be opened"
+            ) from None
+        return there
+    except Refused as refusal:
+        raise refused(refusal) from None
+    _label(desk, pull)
+    return pull
 
 
 def _label(desk: Desk, pull: Pull) -> None:
@@ -144,7 +187,8 @@ def _persons_work(desk: Desk, earlier: tuple[Ours, ...]) -> bool:
     return any(not commit.ours for commit in desk.repo.commits_of(earlier[0].pull.number))
 
 
-def _point(desk: Desk, branch: str, sha: str) -> None:
+def _point(desk: Desk, branch: str, sha: str) -> bool:
+    """Let a branch name a commit; say whether nobody can have been here before."""
     try:
         desk.repo.create_branch(branch, sha)
     except Exists:
@@ -156,6 +200,8 @@ def _point(desk: Desk, branch: str, sha: str) -> None:
             desk.repo.move_branch(branch, old=old, new=sha)
         except Moved:
             raise OutsideFailure(f"the branch {branch} moved") from None
+        return False  # within a second the same content is the same commit, with the checks of that try
+    return True
 
 
 def done(desk: Desk, ours: Ours) -> str:
@@ -211,8 +257,11 @@ def answer_again(desk: Desk, step: Ours, outcome: Outcome) -> None:
         authors = {f"{c.kind}/{c.id}": c.author.login for c in comments} | {wish.to: wish.by}
         for comment in comments:
             answer = Answer.read(comment.body) if comment.ours else None
-            if answer is not None and answer.decision == "pending" and answer.to in waiting & authors.keys():
-                desk.repo.edit_reply(comment.id, report.reply(answer.to, authors[answer.to], [outcome]))
+            if answer is None or answer.decision != "pending" or answer.to not in waiting:
+                continue
+            author = answer.by or authors.get(answer.to)
+            if author:
+                desk.repo.edit_reply(comment.id, report.reply(answer.to, author, [outcome]))
 
 
 def notify(
@@ -230,7 +279,19 @@ def plan_of_step(change: Change, before: Split, weight: int) -> Check:
     return Check(PLAN, "success", f"{weight} % for {change.record.candidate}", table, external_id="plan-ok")
 
 
-def gate_check(ours: Ours, gate: Gate, before: Split, split: Split, extra: str = "") -> Check:
+def buttons(
+    proposal: Proposal, now: datetime, *, promote: bool = False, back: bool = False
+) -> tuple[Button, ...]:
+    """Give the buttons of a pull request of the bot; it is held, or can be."""
+    hold = proposal.hold
+    is_held = hold is not None and (hold.expires is None or now < hold.expires)
+    first, last = ((PROMOTE,) if promote else ()), ((ROLL_BACK,) if back else ())
+    return (*first, RESUME if is_held else HOLD, *last)
+
+
+def gate_check(  # noqa: PLR0917 - one check, its facts
+    ours: Ours, gate: Gate, before: Split, split: Split, now: datetime, extra: str = ""
+) -> Check:
     """Give the state of ``canary / gate`` on a step's pull request."""
     weight = ours.proposal.weight
     reasons = "\n".join(f"- {r}" for r in gate.reasons)
@@ -249,7 +310,8 @@ def gate_check(ours: Ours, gate: Gate, before: Split, split: Split, extra: str =
         conclusion="success" if gate.passes else None,
         title=title[:200],
         summary=summary,
-        external_id=f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}",
+        external_id=reference(ours.pull.number, f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}"),
+        actions=buttons(ours.proposal, now, promote=True, back=True),
     )
 
 

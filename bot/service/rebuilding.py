@@ -13,6 +13,7 @@ from bot.core.problems import Declined
 from bot.core.rollout import Phase, moved, rolled_back
 from bot.core.text import code
 from bot.ports import Moved, Refused
+from bot.service.checks import approvals
 from bot.service.proposing import Change, Ours, plan_of_step
 from bot.service.reading import read_file, read_held
 
@@ -85,8 +86,9 @@ def _rebuild(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
     message = report.commit_message(change.record, one.proposal.before, "Rebuilt from the base branch.")
     sha = desk.repo.commit_on(standing.tip, standing.service.path, change.content(), message)
     if one.proposal.kind == "step":
-        # Before the branch names it: nobody sees the new head without its check.
-        desk.repo.set_check(sha, plan_of_step(change, standing.split, one.proposal.weight), fresh=True)
+        # Before the branch names it: nobody sees the new head without its checks.
+        plan = plan_of_step(change, standing.split, one.proposal.weight)
+        desk.tell(sha, [plan, approvals(one.proposal, change.record)], fresh=True)
     desk.repo.move_branch(one.pull.head_ref, old=one.pull.head_sha, new=sha)
     return Ours(replace(one.pull, head_sha=sha), one.proposal)
 

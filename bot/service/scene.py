@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bot.core import trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.service.reading import Service, Touched, touched
 
 if TYPE_CHECKING:
+    from bot.core.checks import Press
     from bot.manifests.knative import Manifest
     from bot.ports import Comment, Pull, Role
     from bot.service.desk import Desk
@@ -29,18 +31,24 @@ class Kind(StrEnum):
 
 @dataclass(slots=True)
 class Scene:
-    """A comment and its surroundings. ``comments`` is the whole conversation, ours included."""
+    """A comment and its surroundings. ``comments`` is the whole conversation, ours included.
+
+    ``press`` is set where the comment is a button pressed.
+    """
 
     pull: Pull
     comment: Comment
     comments: tuple[Comment, ...]
     proposal: Proposal | None
     kind: Kind
+    press: Press | None = None
     _touched: tuple[Touched, ...] | None = field(default=None, init=False)
     _role: Role | None = field(default=None, init=False)
 
     @classmethod
-    def of(cls, pull: Pull, comment: Comment, comments: tuple[Comment, ...]) -> Scene:
+    def of(
+        cls, pull: Pull, comment: Comment, comments: tuple[Comment, ...], press: Press | None = None
+    ) -> Scene:
         """Read the kind of a pull request."""
         proposal = Proposal.read(pull.body) if pull.ours else None
         if proposal is not None:
@@ -49,11 +57,11 @@ class Scene:
             kind = Kind.MERGED
         else:
             kind = Kind.OPEN if pull.state == "open" else Kind.CLOSED
-        return cls(pull, comment, comments, proposal, kind)
+        return cls(pull, comment, comments, proposal, kind, press)
 
     @property
     def key(self) -> str:
-        """The name of the comment in markers: ``comment/<id>`` or ``review/<id>``."""
+        """The name of the comment in markers: ``comment/<id>``, ``review/<id>`` or ``button/<id>``."""
         return f"{self.comment.kind}/{self.comment.id}"
 
     @property
@@ -112,7 +120,16 @@ class Scene:
         found = tuple(t.service for t in self.touched(desk))
         if not found and self.kind is Kind.MERGED:
             found = self._recorded(desk)
+        if not found and self.kind is Kind.OPEN:
+            found = self._edited(desk)
         return found
+
+    def _edited(self, desk: Desk) -> tuple[Service, ...]:
+        """Find what an interrupted try of this comment edited: nothing may differ from the base branch since."""
+        own = (commit for commit in desk.repo.commits_of(self.pull.number) if commit.ours)
+        edits = (edit for commit in own for edit in trailers.edits(commit.message))
+        keys = dict.fromkeys(edit.service for edit in edits if edit.comment == self.comment.id)
+        return tuple(s for key in keys if (s := Service.parse(self.base, key)) is not None)
 
     def _recorded(self, desk: Desk) -> tuple[Service, ...]:
         """Find the services by the bot's records: their files may look as before the pull request again."""
@@ -126,8 +143,8 @@ class Scene:
                         keys[commit_records.service] = None
         return tuple(s for key in keys if (s := Service.parse(self.base, key)) is not None)
 
-    def chosen(self, desk: Desk, name: str | None) -> tuple[Service, ...]:
-        """Give the services that a command is for.
+    def chosen(self, desk: Desk, name: str | None, *, by_name: bool = True) -> tuple[Service, ...]:
+        """Give the services that a command is for; ``by_name`` says whether it can name one.
 
         Raises:
             Declined: ``no-service``, ``which-service``, ``unknown-service``: nothing is guessed.
@@ -160,11 +177,16 @@ class Scene:
             return hits
         if len(services) > 1:
             example = code(f"/canary {services[0].name} 25")
+            remedy = (
+                f"Name one, or `all`: {example} or `/canary all 25`."
+                if by_name
+                else "Traffic operations name no service: use a pull request that changes one only."
+            )
             raise Declined(
                 Problem(
                     "which-service",
                     f"This pull request touches {names}.",
-                    f"Name one, or `all`: {example} or `/canary all 25`.",
+                    remedy,
                 )
             )
         return services

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report, trailers
+from bot.core import report, trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, Started, StartFacts, start
@@ -18,7 +18,7 @@ from bot.manifests.diff import unified
 from bot.manifests.knative import find_services
 from bot.ports import Moved, Refused
 from bot.service import proposing
-from bot.service.checks import Known, no_gate, plan_check
+from bot.service.checks import Known, plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import edited
 from bot.service.reading import Held, read_held, records_of_pull
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
     from bot.core import commands as c
     from bot.core.outcome import Outcome
-    from bot.core.rollout import Rollout
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.ports import Pull
@@ -66,6 +65,8 @@ def armed_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
 
 def last_record(desk: Desk, pull: Pull, service: Service) -> Record | None:
     """Give the bot's last record of a service on an unmerged pull request, a cancellation included."""
+    if pull.from_fork:
+        return None  # the bot commits to no fork; a workflow there may look like it
     own = (commit for commit in desk.repo.commits_of(pull.number) if commit.ours)
     found = [r for commit in own for r in trailers.records(commit.message) if r.service == service.key]
     return found[-1] if found else None
@@ -209,7 +210,7 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
         if armed is not None and armed.comment == case.scene.comment.id:
             check = plan_check(desk, pull)
             if check is not None:
-                desk.repo.set_check(pull.head_sha, check)
+                desk.tell(pull.head_sha, [check, *quiet_checks(desk, pull.number)])
             return _armed_outcome(case, armed, one.target, one.before, None)
     _check_head(case, command.sha)
     plan = draft(case, command)
@@ -234,12 +235,16 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
 
 
 def check_own(case: Case, record: Record | None) -> None:
-    """Set the check on the commit that was made just now, from what is known of it."""
-    known = Known(case.scene.touched(case.desk), record)
-    check = plan_check(case.desk, case.scene.pull, known)
+    """Set the checks on the commit that was made just now, from what is known of it.
+
+    Those that have nothing to say of it wait until the command is answered.
+    """
+    desk, pull = case.desk, case.scene.pull
+    known = Known(case.scene.touched(desk), record)
+    check = plan_check(desk, pull, known)
     if check is not None:
-        case.desk.repo.set_check(case.scene.pull.head_sha, check, fresh=True)
-    case.desk.repo.set_check(case.scene.pull.head_sha, no_gate(), fresh=True)
+        desk.tell(pull.head_sha, [check], fresh=True)
+    desk.afterwards.append((pull.head_sha, quiet_checks(desk, pull.number)))
 
 
 def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
@@ -299,7 +304,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     desk, service = case.desk, case.service
     standing = case.standing()
     running = standing.rollout
-    goes_on = running.phase in {Phase.ROLLING, Phase.DRIFTED} and not _was_cancelled(case, running)
+    goes_on = running.phase in {Phase.ROLLING, Phase.DRIFTED} and not proposing.was_cancelled(desk, running)
     if running.record is not None and goes_on:
         _refuse_running(case, running.record, running.weight, command)
         if running.record.pull == case.scene.pull.number:
@@ -318,7 +323,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     ):
         converge(desk, service)  # rebuilds it, should the base branch have gone on
         text = f"#{earlier.pull.number} starts {code(service.name)} at {record.weight} % already; merging applies it."
-        return case.outcome("already", "already", text, record)
+        return case.outcome("already", "already", text, record, pull=earlier.pull.number)
     if not plan.changes:
         return case.outcome(
             "already", "already", f"{code(service.name)} is at {record.weight} % already.", record
@@ -340,23 +345,23 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         f"Asked for on #{proposal.pull}.",
         plan.started.template_name,
     )
-    body = report.step_body(proposal, record, standing.split, plan.started.split, plan.rules, None)
+    body = report.step_body(
+        proposal,
+        record,
+        standing.split,
+        plan.started.split,
+        plan.rules,
+        None,
+        starts_workflows=desk.repo.starts_workflows,
+    )
     title = f"{service.name}: start {record.candidate} at {record.weight} %"
     opened = proposing.propose(desk, standing.tip, change, proposal, title=title, body=body)
     _close_other_starts(case, opened)
     check = plan_check(desk, opened.pull)
     if check is not None:
-        desk.repo.set_check(opened.pull.head_sha, check, fresh=True)
+        desk.tell(opened.pull.head_sha, [check], fresh=True)
+    desk.afterwards.append((opened.pull.head_sha, quiet_checks(desk, opened.pull.number, proposal)))
     return _start_outcome(case, opened, plan)
-
-
-def _was_cancelled(case: Case, running: Rollout) -> bool:
-    """Whether a person has ended the rollout that the base branch still shows."""
-    if running.record is None or running.next_weight is None:
-        return False
-    branch = naming.step_branch(running.record.rollout, running.next_weight)
-    latest = next(iter(proposing.from_branch(case.desk, branch)), None)
-    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == "cancelled"
 
 
 def _close_other_starts(case: Case, opened: proposing.Ours) -> None:
@@ -392,7 +397,7 @@ def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outc
             report.diff_block(unified(plan.held.file.content, plan.content, case.service.path)),
             f"Merging it applies it. {report.after(record, plan.rules, record.weight)} {report.way_back(record)}",
         ]
-    return case.outcome("done", "proposed", "\n\n".join(parts), record)
+    return case.outcome("done", "proposed", "\n\n".join(parts), record, pull=ours.pull.number)
 
 
 # --- plan --------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from bot.core.rollout import Gate, judge, moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
 from bot.service import proposing
+from bot.service.checks import approvals
 
 if TYPE_CHECKING:
     from bot.core.rules import RuleSet
@@ -72,9 +73,17 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         standing.tip,
         change,
         proposal,
-        proposing.plan_of_step(change, standing.split, weight),
+        (proposing.plan_of_step(change, standing.split, weight), approvals(proposal, change.record)),
         title=report.step_title(standing.service.name, proposal.before, weight),
-        body=report.step_body(proposal, change.record, standing.split, change.split, rules, gate),
+        body=report.step_body(
+            proposal,
+            change.record,
+            standing.split,
+            change.split,
+            rules,
+            gate,
+            starts_workflows=desk.repo.starts_workflows,
+        ),
     )
 
 

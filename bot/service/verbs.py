@@ -17,6 +17,7 @@ from bot.core.rollout import Phase, rollback_record, rolled_back
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
 from bot.service import proposing
+from bot.service.checks import quiet_checks
 from bot.service.converge import Progress, converge
 from bot.service.scene import Kind
 from bot.service.stepping import open_step
@@ -196,7 +197,7 @@ def _merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
         text += f" {report.after(record, rules, weight)}"
         if standing.rollout.next_weight is not None:
             text += f" {report.way_back(record)}"
-    return case.outcome("done", "applied", text, record)
+    return case.outcome("done", "applied", text, record, pull=number)
 
 
 def _remembered(case: Case, progress: Progress, step: Ours, record: Record) -> Outcome:
@@ -208,7 +209,7 @@ def _remembered(case: Case, progress: Progress, step: Ours, record: Record) -> O
         head = f"GitHub does not merge #{step.pull.number} yet: {quoted}. Remembered; I try again."
     elif not reasons:
         head = f"Remembered, but #{step.pull.number} is not what the bot proposed any more; see its checks."
-    return case.outcome("pending", "remembered", f"{head}\n\n{lines}".rstrip(), record)
+    return case.outcome("pending", "remembered", f"{head}\n\n{lines}".rstrip(), record, pull=step.pull.number)
 
 
 def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
@@ -310,8 +311,18 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
         change,
         proposal,
         title=f"{case.service.name}: roll back to {record.stable}",
-        body=report.rollback_body(proposal, back, standing.split, split, command.reason or ""),
+        body=report.rollback_body(
+            proposal,
+            back,
+            standing.split,
+            split,
+            command.reason or "",
+            starts_workflows=case.desk.repo.starts_workflows,
+        ),
     )
+    number, sha = opened.pull.number, opened.pull.head_sha
+    shown = proposing.plan_of_step(change, standing.split, 0)
+    case.desk.afterwards.append((sha, (shown, *quiet_checks(case.desk, number, proposal))))
     converge(case.desk, case.service)  # closes the step that is open
     return _rollback_outcome(case, back, opened)
 
@@ -322,7 +333,8 @@ def _rollback_outcome(case: Case, record: Record, ours: Ours) -> Outcome:
         f"**{code(record.stable)}** ({ours.proposal.before} % → 0 % for {code(record.candidate)}). "
         "Merging applies it at once: no bake time, gate or hold applies."
     )
-    return case.outcome("done", "proposed", text, replace(record, step="rollback"))
+    back = replace(record, step="rollback")
+    return case.outcome("done", "proposed", text, back, pull=ours.pull.number)
 
 
 # --- hold and resume --------------------------------------------------------------------------
@@ -393,7 +405,9 @@ def _resumed(case: Case, progress: Progress, standing: Standing) -> Outcome:
     step = progress.step
     where = f" #{step.pull.number} goes to {step.proposal.weight} %." if step is not None else ""
     reasons = "".join(f"\n- {r}" for r in progress.gate.reasons) if progress.gate else ""
-    return case.outcome("done", "applied", f"{code(case.service.name)} goes on.{where}{reasons}", record)
+    number = step.pull.number if step is not None else 0
+    text = f"{code(case.service.name)} goes on.{where}{reasons}"
+    return case.outcome("done", "applied", text, record, pull=number)
 
 
 def _reopen(case: Case, standing: Standing, home: Ours) -> None:

@@ -377,7 +377,7 @@ class TestRest:
         with pytest.raises(Refused):
             talk.repository().role_of("mona")
 
-    def test_at_most_three_pages_of_comments_since(self, talk: Talk) -> None:
+    def test_of_very_many_comments_the_newest(self, talk: Talk) -> None:
         path = f"{REPO}/issues/comments"
         page = [
             TestIdentity._said(MONA, n) | {"issue_url": f"https://api.github.com{REPO}/issues/1"}
@@ -387,9 +387,14 @@ class TestRest:
         links = [Say(200, page, {"Link": f'<https://x/?page={n}>; rel="next"'}) for n in range(2, 9)]
         talk.server.tell("GET", path, *links)
         found = talk.repository().comments_since(talk.clock.now())
-        assert len(found) == 3 * 99
-        assert len(talk.server.lines) == 3
-        assert talk.server.asked[-1].query["since"] == "2026-11-02T12:00:00Z"
+        assert len(found) == 300  # those of plain issues are not counted
+        assert len(talk.server.lines) == 4
+        query = talk.server.asked[-1].query
+        assert (query["since"], query["sort"], query["direction"]) == (
+            "2026-11-02T12:00:00Z",
+            "updated",
+            "desc",
+        )
 
 
 def test_repositories_of_all_installations(talk: Talk) -> None:

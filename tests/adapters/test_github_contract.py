@@ -342,17 +342,17 @@ class TestWriting:
         pending = Check("canary / gate", None, "Waits", "until noon", external_id="x/25")
         runs = f"GET /commits/{sha}/check-runs"
         with stage.costs("POST /check-runs"):
-            stage.repository.set_check(sha, pending, fresh=True)
+            stage.repository.set_checks(sha, [pending], fresh=True)
         with stage.costs(runs):
-            stage.repository.set_check(sha, pending)
+            stage.repository.set_checks(sha, [pending])
         done = replace(pending, conclusion="success", title="Passed")
         (run,) = stage.world.checks(SHOP, sha)
         with stage.costs(runs, f"PATCH /check-runs/{run.id}"):
-            stage.repository.set_check(sha, done)
+            stage.repository.set_checks(sha, [done])
         remark = Annotation(PATH, 2, 2, "failure", "sums to 95, want 100")
         plan = Check("canary / plan", "failure", "No", "s" * 70_000, annotations=(remark,) * 60)
         with stage.costs(runs, "POST /check-runs"):
-            stage.repository.set_check(sha, plan)
+            stage.repository.set_checks(sha, [plan])
         with stage.costs(runs):
             found = {check.name: check for check in stage.repository.checks(sha)}
         assert found["canary / gate"] == done

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.adapters.github import Redactor, git, values
+from bot.adapters.github.authorship import ByKey, Identity
 from bot.adapters.github.caching import Fresh, Lru
-from bot.adapters.github.forge import _web_url
+from bot.adapters.github.forge import web_address
 from bot.adapters.github.git import Entry
-from bot.adapters.github.values import Authorship, Identity
+from bot.core.checks import HOLD, PROMOTE
 from bot.core.problems import OutsideFailure
 from bot.ports import Annotation, Check, File, Refused, Role
 from tests.adapters.scripted import BOT, MONA, StillClock
@@ -23,6 +24,7 @@ from tests.adapters.scripted import BOT, MONA, StillClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bot.ports import Button
     from tests.adapters.conftest import Talk
 
 SHA = "a" * 40
@@ -230,7 +232,37 @@ class TestCheckLimits:
             "conclusion": "success",
             "external_id": "x1",
             "output": {"title": "fine", "summary": "s", "text": ""},
+            "actions": [],  # left out, GitHub would keep those there are
         }
+
+    def test_buttons_can_be_told_apart_though_github_does_not_give_them_back(self) -> None:
+        shown = replace(self.CHECK, external_id="x1", actions=(PROMOTE, HOLD))
+        bodies = [
+            values.check_body(replace(shown, actions=actions))
+            for actions in ((), (PROMOTE,), (PROMOTE, HOLD), (PROMOTE, replace(HOLD, label="Stop")))
+        ]
+        assert len({body["external_id"] for body in bodies}) == len(bodies)
+        assert bodies[1]["actions"] == [
+            {
+                "label": "Promote",
+                "description": "Merge this step when the rules pass",
+                "identifier": "promote",
+            }
+        ]
+        assert len(values.check_body(replace(shown, actions=(PROMOTE,) * 4))["actions"]) == 3
+
+    @pytest.mark.parametrize("stamp", ["", "0a1b2c3d"])
+    @pytest.mark.parametrize("actions", [(), (PROMOTE, HOLD)])
+    @pytest.mark.parametrize("external_id", ["", "x1", "pull/3/gate-ok", "a!b"])
+    def test_what_was_put_into_the_external_id_comes_out_again(
+        self, external_id: str, actions: tuple[Button, ...], stamp: str
+    ) -> None:
+        wanted = replace(self.CHECK, external_id=external_id, actions=actions, stamp=stamp)
+        assert values.check(values.check_body(wanted)) == replace(wanted, actions=())
+
+    def test_a_stamp_stays_until_another_comes(self) -> None:
+        assert values.check(values.check_body(self.CHECK, "11111111")).stamp == "11111111"
+        assert values.check(values.check_body(replace(self.CHECK, stamp="2"), "11111111")).stamp == "2"
 
     def test_a_pending_one_has_no_conclusion(self) -> None:
         body = values.check_body(replace(self.CHECK, conclusion=None))
@@ -256,8 +288,8 @@ class TestOurs:
     """Identity decides, never a text."""
 
     @staticmethod
-    def _authorship(*, signed_only: bool = False) -> Authorship:
-        return Authorship(lambda: Identity(4711, BOT["id"]), signed_only=signed_only)  # type: ignore[arg-type]
+    def _authorship(*, signed_only: bool = False) -> ByKey:
+        return ByKey(lambda: Identity(4711, BOT["id"]), signed_only=signed_only)  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("data", "ours"),
@@ -296,7 +328,7 @@ class TestOurs:
         def unasked() -> Identity:
             raise AssertionError
 
-        assert not Authorship(unasked).is_ours(MONA)
+        assert not ByKey(unasked).is_ours(MONA)
 
 
 class TestRoles:
@@ -332,7 +364,7 @@ class TestRoles:
     ],
 )
 def test_the_pages_are_beside_the_api(base: str, web: str) -> None:
-    assert _web_url(base) == web
+    assert web_address(base) == web
 
 
 def test_another_shape_is_an_outside_failure() -> None:

@@ -179,11 +179,50 @@ class TestChecks:
         talk.server.tell("GET", self.LIST, {"total_count": 1, "check_runs": [run]})
         talk.server.tell("PATCH", f"{self.RUNS}/1", {})
         talk.server.tell("POST", self.RUNS, Say(201, {}))
-        talk.repository().set_check(SHA, replace(self.WANTED, **wanted))
+        talk.repository().set_checks(SHA, [replace(self.WANTED, **wanted)])
         assert talk.server.lines == [f"GET {self.LIST}", *(t.replace(" ", f" {self.RUNS}") for t in then)]
 
     def test_a_fresh_commit_needs_no_look(self, talk: Talk) -> None:
         talk.server.tell("POST", self.RUNS, Say(201, {}))
-        talk.repository().set_check(SHA, self.WANTED, fresh=True)
+        talk.repository().set_checks(SHA, [self.WANTED], fresh=True)
         assert talk.server.lines == [f"POST {self.RUNS}"]
         assert talk.server.asked[-1].body["head_sha"] == SHA
+
+    def test_several_take_one_listing(self, talk: Talk) -> None:
+        runs = [_run(1), _run(2, name="canary / gate", status="in_progress", conclusion=None)]
+        talk.server.tell("GET", self.LIST, {"total_count": 2, "check_runs": runs})
+        talk.server.tell("PATCH", f"{self.RUNS}/2", {})
+        talk.server.tell("POST", self.RUNS, Say(201, {}))
+        names = ("canary / plan", "canary / gate", "canary / approvals")
+        talk.repository().set_checks(SHA, [replace(self.WANTED, name=name) for name in names])
+        assert talk.server.lines == [f"GET {self.LIST}", f"PATCH {self.RUNS}/2", f"POST {self.RUNS}"]
+        assert talk.server.asked[-1].body["name"] == "canary / approvals"
+
+    @pytest.mark.parametrize(
+        ("run", "then"),
+        [
+            pytest.param(_run(), "PATCH /1", id="says the same"),
+            pytest.param(_run(status="queued", conclusion=None), "PATCH /1", id="was reset"),
+            pytest.param(_run(remarks=1), "POST ", id="annotations are never taken away"),
+        ],
+    )
+    def test_asked_for_again_it_is_always_told(self, talk: Talk, run: dict[str, Any], then: str) -> None:
+        talk.server.tell("GET", self.LIST, {"total_count": 1, "check_runs": [run]})
+        talk.server.tell("PATCH", f"{self.RUNS}/1", {})
+        talk.server.tell("POST", self.RUNS, Say(201, {}))
+        talk.repository().set_checks(SHA, [self.WANTED], again=True)
+        assert talk.server.lines == [f"GET {self.LIST}", then.replace(" ", f" {self.RUNS}")]
+
+    def test_a_stamp_stays_through_writes_that_do_not_know_it(self, talk: Talk) -> None:
+        talk.server.tell("GET", self.LIST, {"total_count": 1, "check_runs": [_run(external_id="x~0a1b2c3d")]})
+        talk.server.tell("PATCH", f"{self.RUNS}/1", {})
+        talk.repository().set_checks(SHA, [self.WANTED])
+        assert talk.server.lines == [f"GET {self.LIST}"]
+        talk.repository().set_checks(SHA, [replace(self.WANTED, title="new")])
+        assert talk.server.asked[-1].body["external_id"] == "x~0a1b2c3d"
+        talk.repository().set_checks(SHA, [replace(self.WANTED, stamp="ffffffff")])
+        assert talk.server.asked[-1].body["external_id"] == "x~ffffffff"
+
+    def test_nothing_to_tell_asks_nothing(self, talk: Talk) -> None:
+        talk.repository().set_checks(SHA, [])
+        assert talk.server.lines == []

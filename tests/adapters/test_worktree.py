@@ -12,6 +12,7 @@ import pytest
 from bot.adapters.local_git import Git
 from bot.adapters.worktree import CONFIGURATION, HEAD, NOTHING, Base, Edit, Here, WorkTree
 from bot.core.problems import Declined, OutsideFailure
+from bot.manifests.source import LARGEST_FILE
 from bot.ports import ChangedFile, Missing, Moved, Refused, Role
 from tests.entry.working import AT_25, CUSTOMER, NEXT, STARTED, Working, isolated
 
@@ -187,7 +188,7 @@ class TestRefused:
                 tree.file("apps", sha)
 
     def test_too_large(self, working: Working) -> None:
-        working.put("customer.yaml", CUSTOMER + "#" * 1_000_000)
+        working.put("customer.yaml", CUSTOMER + "#" * LARGEST_FILE)
         tree = tree_of(working)
 
         with pytest.raises(Declined, match="file-too-large"):

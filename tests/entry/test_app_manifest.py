@@ -34,8 +34,8 @@ class TestAppManifest:
 
     def test_events_are_used(self) -> None:
         assert set(EVENTS) <= events.USED
-        # These two come to every App without being asked for.
-        assert events.USED - set(EVENTS) == {"installation", "installation_repositories"}
+        # These come without being asked for: the first two to every App, the third with "checks: write".
+        assert events.USED - set(EVENTS) == {"installation", "installation_repositories", "check_suite"}
 
     def test_as_github_takes_it(self) -> None:
         made = manifest("https://bot.example.org", "canary-bot", "https://bot.example.org/webhook")

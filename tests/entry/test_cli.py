@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tests.entry.conftest import Prompt
 
-DOORS = ("comment", "serve", "demo", "sandbox", "app-manifest", "version")
+DOORS = ("comment", "traffic", "check", "serve", "demo", "sandbox", "app-manifest", "doctor", "version")
 HEAVY = ("github", "fastapi", "uvicorn", "pydantic", "rich", "ruamel", "markdown_it", "structlog", "jinja2")
 
 

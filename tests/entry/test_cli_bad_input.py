@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.manifests.source import LARGEST_FILE
 from tests.entry.working import CUSTOMER, Working
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ BAD_FILES = [
     pytest.param(_put("image.yaml", bytes(range(256))), "no-service", id="binary"),
     pytest.param(_put("list.yaml", "- a\n- b\n"), "no-service", id="no service"),
     pytest.param(_put("empty.yaml", ""), "no-service", id="empty"),
-    pytest.param(_put("big.yaml", CUSTOMER + "#" * 1_000_000), "file-too-large", id="huge"),
+    pytest.param(_put("big.yaml", CUSTOMER + "#" * LARGEST_FILE), "file-too-large", id="huge"),
     pytest.param(
         _put("bad.yaml", CUSTOMER.replace("spec:\n", "spec: [\n", 1)), "yaml-invalid", id="not YAML"
     ),
@@ -156,7 +157,7 @@ class TestBadInput:
             pytest.param("/canary 1e2", "weight-not-a-number", id="an exponent"),
             pytest.param("/canary 25\n\n/canary 50", "conflicting-commands", id="two shares"),
             pytest.param("/promote 50 60", "unexpected-text", id="a short verb"),
-            pytest.param("/traffic a=100", "not-built-yet", id="a verb to come"),
+            pytest.param("/canary retry", "not-built-yet", id="a verb to come"),
             pytest.param("/canary 25 sha=0123456", "wrong-head", id="another head"),
         ],
     )

@@ -363,3 +363,47 @@ class TestWithoutGit:
 
     def test_help_needs_nothing(self, canary: Prompt, tmp_path: Path) -> None:
         assert canary("comment", "/canary help", folder=tmp_path).status == 0
+
+
+class TestTraffic:
+    """kn's operations, through the bot's own code."""
+
+    EDITED = CUSTOMER.replace("  - tag: current\n", "  - tag: live\n")
+
+    def test_the_diff_of_a_file_that_brings_a_revision(self, canary: Prompt, working: Working) -> None:
+        ran = canary("comment", "/traffic current=70 customer-v4=30", folder=working.folder)
+
+        assert ran.status == 0
+        assert ran.out.startswith("Would commit: the traffic of `customer` in this pull request, as asked")
+        assert "-    percent: 100\n+    percent: 70\n" in ran.out
+        assert ran.out.count("--- a/customer.yaml") == 1
+        assert (working.folder / "customer.yaml").read_text() == NEXT
+
+    def test_a_file_as_it_stands_is_edited_too(self, canary: Prompt, working: Working) -> None:
+        working.put("customer.yaml", CUSTOMER)
+        text = "/untag current\n\n/tag customer-v3=live"
+        ran = canary("comment", text, "customer.yaml", "--write", folder=working.folder)
+
+        assert ran.status == 0
+        assert ran.out.startswith("Would open a pull request: the traffic of `customer`, as asked for.")
+        assert (working.folder / "customer.yaml").read_text() == self.EDITED
+
+    def test_without_git(self, canary: Prompt, tmp_path: Path) -> None:
+        (tmp_path / "plain.yaml").write_text(CUSTOMER)
+        ran = canary("comment", "/traffic customer-v3=100", "plain.yaml", "--json", folder=tmp_path)
+
+        assert (ran.status, ran.json["code"], ran.json["files"]) == (0, "already", [])
+
+    def test_what_kn_refuses(self, canary: Prompt, working: Working) -> None:
+        ran = canary("comment", "/traffic current=70", "--json", "--write", folder=working.folder)
+
+        assert (ran.status, ran.json["code"], ran.json["diff"]) == (1, "kn-refused", "")
+        assert "unable to allocate the remaining traffic: 30%" in ran.json["reply"]
+        assert (working.folder / "customer.yaml").read_text() == NEXT
+
+    def test_no_file_is_named_and_none_differs(self, canary: Prompt, working: Working) -> None:
+        working.put("customer.yaml", CUSTOMER)
+        ran = canary("comment", "/traffic current=100", folder=working.folder)
+
+        assert ran.status == 1
+        assert "name the file" in ran.err

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.entry.rehearsal import Rehearsal, rehearsal
+from tests.contract.lane import tally, verdict
+from tests.contract.recorder import Recorder
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
 
 if TYPE_CHECKING:
@@ -15,9 +18,26 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def running_bot() -> Iterator[Rehearsal]:
+def recorder() -> Recorder:
+    """Hears all sandboxes of the scenarios."""
+    return Recorder()
+
+
+@pytest.fixture(autouse=True)
+def refereed(recorder: Recorder, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every request, answer and webhook of a scenario is as GitHub documents it."""
+    recorder.take()
+    with recorder.listening():
+        yield
+    assert verdict(recorder, tally(request.config)) == []
+
+
+@pytest.fixture(scope="session")
+def running_bot(recorder: Recorder) -> Iterator[Rehearsal]:
     """One sandbox with the bot for all scenarios of a process; each has a repository of its own."""
-    with rehearsal() as run:
+    with ExitStack() as stack:
+        with recorder.listening():
+            run = stack.enter_context(rehearsal())
         for login in PEOPLE:
             run.world.add_user(login)
         yield run

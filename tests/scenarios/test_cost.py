@@ -2,8 +2,9 @@
 
 ``python -m tests.scenarios.test_cost --write`` writes the table anew. Counted is what the bot sends with an
 installation's token, from the delivery of the comment to the last reaction on it. Left out are the token
-itself and the lookup of the App's own name, both once an hour at most ("warm"), and the looks that follow
-from webhooks about the bot's own writes.
+itself and the lookup of the App's own name, both once an hour at most ("warm"), and what comes after the
+answer: checks that have nothing to say of the new commit, and the looks that follow from webhooks about the
+bot's own writes.
 """
 
 from __future__ import annotations
@@ -122,11 +123,15 @@ def commands(till: Till) -> list[Cost]:
         till.say(fresh, number, "/canary 10", OPEN, "applied", note=", another share"),
         till.say(fresh, number, "/canary status", OPEN, "shown"),
         till.say(fresh, number, "/canary cancel", OPEN, "applied"),
+        till.say(fresh, number, "/traffic current=90,customer-v4=10", OPEN, "applied"),
     ]
     merged = till.stage()
     number = merged.feature()
     merged.merge(number)
+    edited = till.stage()
+    edited.merge(edited.feature())
     found += [
+        till.say(edited, 1, "/traffic current=90,customer-v4=10", MERGED, "proposed"),
         till.say(merged, number, "/canary 25", MERGED, "proposed"),
         till.say(merged, number, "/canary 25", MERGED, "already", note=" again"),
     ]
@@ -224,7 +229,18 @@ def test_a_warm_start_on_an_open_pull_request(till: Till) -> None:
     cost = till.say(stage, stage.feature(), "/canary 25", OPEN, "applied")
     sent = [f"{r.method} {r.path.removeprefix(f'/repos/{stage.repo}')}" for r in cost.requests]
     assert len(sent) <= MOST_FOR_A_START, sent
-    assert cost.writes == 6, sent  # seen, the commit, its two checks, the reply, done
+    assert cost.writes == 5, sent  # seen, the commit, its plan, the reply, done
+
+
+def test_what_a_start_writes_in_all(till: Till) -> None:
+    """The neutral checks come after the answer, in the same look; nothing else does."""
+    till.rolling()
+    stage = till.stage()
+    number = stage.feature()
+    cost = till.event("", lambda: stage.write(number, "/canary 25"))
+    sent = [f"{r.method} {r.path.removeprefix(f'/repos/{stage.repo}')}" for r in cost.requests]
+    assert len(sent) == 11, sent
+    assert sent[-2:] == ["POST /check-runs"] * 2
 
 
 def test_conversation_costs_no_write(till: Till) -> None:

@@ -20,6 +20,7 @@ import pytest
 
 from bot.core.markers import Answer
 from bot.manifests.knative import find_services
+from tests.scenarios.moves import push_button
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
 
 if TYPE_CHECKING:
@@ -51,6 +52,10 @@ def _rolling(stage: Stage) -> None:
 def _merged(stage: Stage) -> None:
     stage.feature()
     stage.merge(1)
+
+
+def _by_hand(stage: Stage) -> None:
+    stage.feature(CUSTOMER.replace(b"tag: current", b"tag: live"))
 
 
 def _baked(stage: Stage) -> None:
@@ -92,6 +97,17 @@ def _comment(number: int, text: str) -> Act:
     return partial(_say, number=number, text=text)
 
 
+def _press(stage: Stage, verb: str) -> None:
+    push_button(stage, 2, verb)
+    stage.settle()
+
+
+def _again(stage: Stage) -> None:
+    (suite,) = stage.run.world.check_suites(stage.repo, stage.pull(2).head_sha)
+    stage.run.world.rerequest_suite(stage.repo, suite.id, by="mona")
+    stage.settle()
+
+
 def _merge(number: int) -> Act:
     return partial(Stage.merge, number=number)
 
@@ -104,11 +120,17 @@ class Flow:
     act: Act
 
 
+# Done twice it would be refused: the tag is gone then.
+_TRAFFIC = "/untag current\n\n/traffic customer-v3=70 customer-v4=30"
+
 FLOWS = {
     "canary on an open pull request": Flow(Stage.feature, _comment(1, "/canary 25")),  # type: ignore[arg-type]
     "another share": Flow(_armed, _comment(1, "/canary 50")),
     "cancel before the merge": Flow(_armed, _comment(1, "/canary cancel")),
     "canary on a merged pull request": Flow(_merged, _comment(1, "/canary 25")),
+    "traffic on an open pull request": Flow(Stage.feature, _comment(1, _TRAFFIC)),  # type: ignore[arg-type]
+    "traffic on a merged pull request": Flow(_merged, _comment(1, _TRAFFIC)),
+    "traffic as on the base branch": Flow(_by_hand, _comment(1, "/untag live\n\n/tag customer-v3=current")),
     "merge opens the step": Flow(_armed, _merge(1)),
     "promote merges": Flow(_baked, _comment(2, "/promote")),
     "early promote is remembered": Flow(_rolling, _comment(2, "/promote")),
@@ -120,6 +142,10 @@ FLOWS = {
     "resume after a closed step": Flow(_closed, _comment(1, "/resume")),
     "cancel": Flow(_rolling, _comment(1, "/canary cancel")),
     "the last step is merged": Flow(_last, _merge(3)),
+    "the button Promote merges": Flow(_baked, partial(_press, verb="promote")),
+    "the button Hold": Flow(_rolling, partial(_press, verb="hold")),
+    "the button Roll back": Flow(_rolling, partial(_press, verb="rollback")),
+    "all checks again": Flow(_baked, _again),
 }
 # GitHub's words are the fault's own; each leaves the request undone, or done without an answer.
 KINDS = ("before-500", "after-500", "after-drop", "403-secondary", "409")
@@ -158,9 +184,12 @@ def _seen(stage: Stage) -> World:
             ids[f"comment/{entry.comment.id}"] = f"{number}.{len(ids)}"
             answer = Answer.read(entry.comment.body)
             if answer is not None and entry.comment.author is stage.run.app.bot:
-                to = ids.get(answer.to, re.sub(r"-[0-9a-f]{8}$", "", answer.to))
+                to = ids.get(answer.to, re.sub(r"-[0-9a-f]{8}$|(?<=^button/)[0-9]+$", "", answer.to))
                 seen.replies.append((number, to, answer.decision, answer.code, answer.step))
         runs = sorted((c.name, str(c.conclusion)) for c in world.all_checks(repo, pull.head_sha))
+        home = world.repository(repo)
+        suites = world.check_suites(repo, pull.head_sha)
+        seen.checks += [(number, *map(str, world.state_of_suite(home, suite))) for suite in suites]
         seen.checks += [(number, name, conclusion) for name, conclusion in runs]
     # Two comments of a pull request may come in another order after a fault.
     seen.replies.sort()

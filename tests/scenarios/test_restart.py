@@ -251,7 +251,8 @@ def check_everything(stage: Stage, commands: list[Comment]) -> None:
     for step in mine[:2]:
         names = {c.name: c.conclusion for c in stage.run.world.checks(REPO, step.head_sha)}
         assert names.get("canary / plan") == "success"
-        assert "canary / gate" in names
+        # The second step is closed by the rollback; killed before that, the bot has no gate left to judge there.
+        assert "canary / gate" in names or step is mine[1]
         assert [label.name for label in step.labels] in (["canary"], [])  # best effort, like reactions
 
 

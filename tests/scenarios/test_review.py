@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.adapters.github.values import Authorship
+from bot.adapters.github.authorship import Authorship
 from tests.scenarios.inert import live
 from tests.scenarios.stage import CUSTOMER, PATH, VERSION_4, Stage
 

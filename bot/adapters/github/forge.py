@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import SecretStr
 
+from bot.adapters.github.authorship import ByKey
 from bot.adapters.github.client import Client, Wire
 from bot.adapters.github.credentials import AppKey, Installation, Tokens
 from bot.adapters.github.memory import Memory
 from bot.adapters.github.redaction import Redactor
-from bot.adapters.github.values import Authorship, understood
+from bot.adapters.github.values import understood
 from bot.adapters.github.writing import GitHubRepository
 from bot.ports import Missing, Refused
 
@@ -81,7 +82,7 @@ class GitHubForge:
         self._key = AppKey(app_id, pem, clock)
         self._tokens = Tokens(self._as_app, clock, self.redact, permissions or PERMISSIONS)
         self._memory = Memory(clock)
-        self._web_url = (web_url or _web_url(self._wire.base_url)).rstrip("/")
+        self._web_url = (web_url or web_address(self._wire.base_url)).rstrip("/")
         self._signed_only = signed_commits_only
 
     def repository(self, installation: int, name: str) -> Repository:
@@ -90,7 +91,7 @@ class GitHubForge:
         Raises:
             ValueError: ``name`` is not of the form ``owner/name``.
         """
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             raise ValueError("A repository is named owner/name.")
         client = Client(self._wire, Installation(self._tokens, installation, name.partition("/")[2]))
         return GitHubRepository(
@@ -98,7 +99,7 @@ class GitHubForge:
             installation,
             client=client,
             memory=self._memory,
-            authorship=Authorship(
+            authorship=ByKey(
                 lambda: self._memory.identity(self._as_app, client),
                 app_id=self._app_id,
                 signed_only=self._signed_only,
@@ -140,7 +141,12 @@ class GitHubForge:
         return Client(self._wire, self._key, renew=("GET", "POST"))
 
 
-def _web_url(base_url: str) -> str:
+def is_name(text: str) -> bool:
+    """Say whether a text is of the form ``owner/name``."""
+    return _NAME.fullmatch(text) is not None
+
+
+def web_address(base_url: str) -> str:
     """Give the address of the pages: github.com, a data-residency host, or an Enterprise Server."""
     if match := re.fullmatch(r"(https?://)api\.(github\.com|[a-z0-9-]+\.ghe\.com)", base_url):
         return match[1] + match[2]

@@ -6,8 +6,9 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.adapters.github.authorship import Identity
 from bot.adapters.github.caching import Fresh, Lru
-from bot.adapters.github.values import Identity, understood
+from bot.adapters.github.values import understood
 from bot.core.problems import OutsideFailure
 from bot.ports import Missing
 

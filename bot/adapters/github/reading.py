@@ -20,12 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from bot.adapters.github.authorship import Authorship
     from bot.adapters.github.client import Client
     from bot.adapters.github.memory import Memory
     from bot.ports import ChangedFile, Check, Comment, Commit, Pull
 
-_MOST_COMMENTS = 300
+_MOST_COMMENTS = 300  # of pull requests
+_MOST_LISTED = 1_000  # of issues, too
 _LOGIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\[bot\])?", re.ASCII)
+
+
+def _is_of_pull(comment: Any) -> bool:
+    return "/issues/" not in urlsplit(comment.get("html_url") or "").path
 
 
 class Reading:
@@ -47,7 +53,7 @@ class Reading:
         *,
         client: Client,
         memory: Memory,
-        authorship: values.Authorship,
+        authorship: Authorship,
         web_url: str,
     ) -> None:
         self._name = name
@@ -68,6 +74,11 @@ class Reading:
     def web_url(self) -> str:
         """The address of the repository's page, without a slash at its end."""
         return self._web_url
+
+    @property
+    def starts_workflows(self) -> bool:
+        """Whether workflows start on what the bot pushes and opens: an App's events do that."""
+        return True
 
     @property
     def default_branch(self) -> str:
@@ -254,13 +265,14 @@ class Reading:
         return tuple(pull for pull in found if pull.updated_at >= when)
 
     def comments_since(self, when: datetime) -> tuple[tuple[int, Comment], ...]:
-        """Give (number, comment) of all pull requests, updated since, oldest first, at most 300."""
+        """Give (number, comment) of all pull requests, updated since, oldest first; of very many the newest 300."""
         since = when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        params = {"sort": "updated", "direction": "asc", "since": since}
-        data = list(islice(self._client.pages(f"{self._path}/issues/comments", params), _MOST_COMMENTS))
+        params = {"sort": "updated", "direction": "desc", "since": since}
+        pages = self._client.pages(f"{self._path}/issues/comments", params)
         with understood("comments"):
             # Conversations of plain issues are in the list too; their page tells them apart.
-            of_pulls = [one for one in data if "/issues/" not in urlsplit(one.get("html_url") or "").path]
+            talk = (one for one in islice(pages, _MOST_LISTED) if _is_of_pull(one))
+            of_pulls = list(islice(talk, _MOST_COMMENTS))[::-1]
             return tuple(
                 (
                     int(one["issue_url"].rpartition("/")[2]),
@@ -286,13 +298,12 @@ class Reading:
             return tuple(values.check(run) for run in runs.values())
 
     def _runs(self, sha: str, params: dict[str, str | int]) -> dict[str, Any]:
-        app = self._authorship.app_id
-        query = {"filter": "latest", "app_id": app, **params}
+        query = {"filter": "latest", **self._authorship.of_runs, **params}
         data = list(
             self._client.pages(
                 f"{self._path}/commits/{quote(sha, safe='')}/check-runs", query, key="check_runs"
             )
         )
         with understood("checks"):
-            own = [run for run in data if (run.get("app") or {}).get("id") == app]
+            own = [run for run in data if self._authorship.run_is_ours(run)]
             return {run["name"]: run for run in sorted(own, key=lambda run: int(run["id"]))}

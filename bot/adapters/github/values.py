@@ -7,11 +7,14 @@ objects differ: what a list leaves out is worked out or stays at its default.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from bot.core.checks import MOST_BUTTONS
 from bot.core.problems import OutsideFailure
 from bot.ports import (
     Actor,
@@ -35,6 +38,7 @@ LONGEST_OUTPUT = 65_535  # characters of a summary or text
 MOST_ANNOTATIONS = 50
 _LONGEST_TITLE = 255
 _LONGEST_REMARK = 16_000  # characters; GitHub's limit is 64 KB
+_EXTERNAL_ID = re.compile(r"(.*?)(?:!([0-9a-f]{8}))?(?:~([0-9A-Za-z]{1,8}))?", re.DOTALL)
 _CUT = "\n\n… cut here: GitHub takes no more."
 
 _CONCLUSIONS: dict[str, CheckConclusion] = {
@@ -48,14 +52,6 @@ _CONCLUSIONS: dict[str, CheckConclusion] = {
     "skipped": "neutral",
     "stale": "cancelled",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The App as GitHub knows it: its number, and the account that its work is done under."""
-
-    app_id: int
-    user_id: int
 
 
 @contextmanager
@@ -75,48 +71,6 @@ def moment(text: str) -> datetime:
 def actor(data: Any) -> Actor:
     """Give an account; ``ghost`` when it is gone."""
     return GHOST if data is None else Actor(int(data["id"]), str(data["login"]), data.get("type") == "Bot")
-
-
-class Authorship:
-    """Decides what is ours, by identity alone, never by a text.
-
-    Args:
-        identity: Gives the App's identity. Asked only when an account is a bot at all.
-        app_id: The App's number, where it is known without asking.
-        signed_only: Whether a commit must also bear GitHub's signature. An author is a line of text
-            that anybody may write; a signature is not, but an Enterprise Server may not sign.
-    """
-
-    def __init__(
-        self, identity: Callable[[], Identity], *, app_id: int | None = None, signed_only: bool = False
-    ) -> None:
-        self._identity = identity
-        self._app_id = app_id
-        self._signed_only = signed_only
-
-    @property
-    def app_id(self) -> int:
-        """The App's number."""
-        return self._identity().app_id if self._app_id is None else self._app_id
-
-    def is_ours(self, user: Any) -> bool:
-        """Say whether an account is the App's own."""
-        who = actor(user)
-        return who.is_bot and who.id == self._identity().user_id
-
-    def comment_is_ours(self, data: Any) -> bool:
-        """Say whether the App wrote a comment: by author and, where it is told, by App."""
-        if not self.is_ours(data["user"]):
-            return False
-        app = data.get("performed_via_github_app")
-        return app is None or bool(app["id"] == self.app_id)
-
-    def commit_is_ours(self, data: Any) -> bool:
-        """Say whether GitHub attributes a commit to the App."""
-        # The author is null for an e-mail address without account, and ``{}`` in old answers.
-        if not data.get("author") or not self.is_ours(data["author"]):
-            return False
-        return not self._signed_only or (data["commit"].get("verification") or {}).get("verified") is True
 
 
 def pull(data: Any, ours: Callable[[Any], bool]) -> Pull:
@@ -225,18 +179,41 @@ def check(data: Any) -> Check:
     """Give a check run. Its annotations are not part of the answer."""
     output = data.get("output") or {}
     done = data["status"] == "completed"
+    external_id, _, stamp = external_id_of(data)
     return Check(
         name=data["name"],
         conclusion=_CONCLUSIONS[data["conclusion"]] if done else None,
         title=output.get("title") or "",
         summary=output.get("summary") or "",
         text=output.get("text") or "",
-        external_id=data.get("external_id") or "",
+        external_id=external_id,
+        stamp=stamp,
     )
 
 
-def check_body(wanted: Check) -> dict[str, Any]:
-    """Give the body of a request that makes or changes a check run, within GitHub's limits."""
+def external_id_of(data: Any) -> tuple[str, str, str]:
+    """Give a check run's external id, what stands in it for the buttons, and its stamp."""
+    parts = _EXTERNAL_ID.fullmatch(data.get("external_id") or "")
+    return ("", "", "") if parts is None else (parts[1], parts[2] or "", parts[3] or "")
+
+
+def _external_id(wanted: Check, buttons: list[dict[str, str]], stamp: str) -> str:
+    """Give the external id with what GitHub does not let one read back: buttons are write-only."""
+    shown = hashlib.sha256(json.dumps(buttons).encode()).hexdigest()[:8] if buttons else ""
+    return wanted.external_id + (f"!{shown}" if shown else "") + (f"~{stamp}" if stamp else "")
+
+
+def check_body(wanted: Check, stamp: str = "") -> dict[str, Any]:
+    """Give the body of a request that makes or changes a check run, within GitHub's limits.
+
+    Args:
+        wanted: What the check shall say.
+        stamp: The one that the check bears, unless ``wanted`` has another.
+    """
+    buttons = [
+        {"label": b.label, "description": b.description, "identifier": b.identifier}
+        for b in wanted.actions[:MOST_BUTTONS]
+    ]
     summary = wanted.summary
     left_out = len(wanted.annotations) - MOST_ANNOTATIONS
     if left_out > 0:
@@ -249,7 +226,13 @@ def check_body(wanted: Check) -> dict[str, Any]:
     }
     if wanted.annotations:
         output["annotations"] = [_annotation(a) for a in wanted.annotations[:MOST_ANNOTATIONS]]
-    body: dict[str, Any] = {"name": wanted.name, "external_id": wanted.external_id, "output": output}
+    body: dict[str, Any] = {
+        "name": wanted.name,
+        "external_id": _external_id(wanted, buttons, wanted.stamp or stamp),
+        "output": output,
+        # Also where there are none: what is left out stays.
+        "actions": buttons,
+    }
     if wanted.conclusion is None:
         return body | {"status": "in_progress"}
     return body | {"status": "completed", "conclusion": wanted.conclusion}

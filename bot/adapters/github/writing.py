@@ -278,26 +278,35 @@ class GitHubRepository(Reading):
 
     # checks --------------------------------------------------------------------------
 
-    def set_check(self, sha: str, check: Check, *, fresh: bool = False) -> None:
-        """Create or update this App's check of that name on a commit.
+    def set_checks(
+        self, sha: str, checks: Sequence[Check], *, fresh: bool = False, again: bool = False
+    ) -> None:
+        """Create or update this App's checks of those names on a commit, in their order.
 
-        A run that says the same already is left alone. One with annotations, and one that was done
-        and now waits again, is replaced by a new run: GitHub adds annotations and never takes any
-        away, and shows the newest run of a name.
+        One listing for all. A run that says the same already is left alone, unless it is asked for
+        ``again``: then GitHub lets the suite wait for an answer, and the run may be as it was. One with
+        annotations, and one that was done and now waits again, is replaced by a new run: GitHub adds
+        annotations and never takes any away, and shows the newest run of a name.
+        Source: GitHub's OpenAPI, ``checks/rerequest-run``, ``checks/update``.
 
         Raises:
             Missing, Refused: The commit is not there, or no permission.
         """
-        body = values.check_body(check)
+        there = {} if fresh or not checks else self._runs(sha, {})
+        for check in checks:
+            self._set_check(sha, check, there.get(check.name), again=again)
+
+    def _set_check(self, sha: str, check: Check, run: Any, *, again: bool) -> None:
         runs = f"{self._path}/check-runs"
-        run = None if fresh else self._runs(sha, {"check_name": check.name}).get(check.name)
+        body = values.check_body(check)
         if run is not None:
             with understood("checks"):
+                body = values.check_body(check, values.external_id_of(run)[2])
                 number = int(run["id"])
                 remarks = int((run.get("output") or {}).get("annotations_count") or 0)
                 reopened = run["status"] == "completed" and check.conclusion is None
                 same = remarks == len(body["output"].get("annotations", ())) and values.says(run, body)
-            if same:
+            if same and not again:
                 return
             if not remarks and not reopened:
                 self._client.send("PATCH", f"{runs}/{number}", body=body)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.core.checks import NAMES
 from bot.core.markers import Answer, strip
 from bot.entry.demo.news import Watcher
 from bot.entry.demo.shop import REPO, propose
@@ -230,7 +231,9 @@ class Stage:
             _, at, body = patch.partition("\n@@")
             self.paper.diff(f"{at}{body}".strip("\n").split("\n"))
         states = [
-            (name, *state) for (number, name), state in self.watcher.checks.items() if number == pull.number
+            (name, *self.watcher.checks[pull.number, name])
+            for name in NAMES
+            if (pull.number, name) in self.watcher.checks
         ]
         self.paper.checks((name, end, "" if end == "success" else title) for name, end, title in states)
 

@@ -1,0 +1,1 @@
+"""Checking a tree of files: which ones, read how, told how."""
