@@ -22,7 +22,8 @@ class Target:
     A field that is ``None`` is not written in the file; ``effective_percent`` and
     ``floats`` apply the API server's defaults. ``slot`` is the place in the list
     that the target was read from, ``None`` for a new one: it tells the editor which
-    lines to keep, and plays no part in comparisons.
+    lines to keep, and plays no part in comparisons. ``configuration`` is a Route's
+    ``configurationName``: its newest ready revision, so such a target floats.
     """
 
     revision: str | None = None
@@ -30,6 +31,7 @@ class Target:
     tag: str | None = None
     latest: bool | None = None
     slot: int | None = field(default=None, compare=False)
+    configuration: str | None = None
 
     @property
     def effective_percent(self) -> int:
@@ -39,6 +41,8 @@ class Target:
     @property
     def floats(self) -> bool:
         """Whether the target follows the newest ready revision."""
+        if self.configuration:
+            return True
         return not self.revision if self.latest is None else self.latest
 
     @property
@@ -149,7 +153,8 @@ def _placed(targets: list[Target], revision: str, tag: str, *, keep: str | None 
     """Make sure that a target pins ``revision``, with ``tag`` where it is new.
 
     The candidate comes with ``keep``, the stable revision: it may take its tag away from anybody else. The
-    stable revision takes a tag only from a target that serves nobody.
+    stable revision takes a tag only from a target that serves nobody. A target of a configuration is never
+    re-used: it cannot name a revision.
     """
     if any(_is_pinned(t, revision) for t in targets):
         return targets
@@ -159,7 +164,9 @@ def _placed(targets: list[Target], revision: str, tag: str, *, keep: str | None 
         targets[holder] = replace(targets[holder], revision=revision, latest=_pinned_flag(targets[holder]))
         return targets
     new_tag = None if holder is not None else tag
-    floating = next((i for i, t in enumerate(targets) if t.floats and not t.tag), None)
+    floating = next(
+        (i for i, t in enumerate(targets) if t.floats and not t.tag and not t.configuration), None
+    )
     if keep is None and floating is not None:
         targets[floating] = replace(targets[floating], revision=revision, latest=None, tag=new_tag)
         return targets
@@ -167,6 +174,8 @@ def _placed(targets: list[Target], revision: str, tag: str, *, keep: str | None 
 
 
 def _may_be_taken(holder: Target, keep: str | None) -> bool:
+    if holder.configuration:
+        return False
     if keep is None:
         return holder.floats or holder.effective_percent == 0
     return not _is_pinned(holder, keep)
