@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bot.core import owners
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.core.weights import Destination, Weights
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from bot.manifests.source import Chunk, Source
 
 WEIGHT = "weight"
-# A controller that sets weights leaves these. Argo CD's own keys end with argoproj.io too, and say nothing.
-_FOREIGN_KEY = re.compile(r"(?:[^/]+\.)?(flagger\.app|(?:argo-)?rollouts\.argoproj\.io)/.*")
-_FOREIGN_OWNERS = {("flagger.app", "Canary"): "Flagger", ("argoproj.io", "Rollout"): "Argo Rollouts"}
-_MANAGED_BY = "app.kubernetes.io/managed-by"
-_MANAGERS = {"flagger": "Flagger", "argo-rollouts": "Argo Rollouts"}
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
 _LOOKS_LIKE = re.compile(
     r"""(?m)(?:^|[{,])[ \t]*(?:-[ \t]+)*["']?kind["']?[ \t]*:[ \t]*["']?(?:"""
@@ -187,7 +183,7 @@ def _object(source: Source, chunk: Chunk, root: Mapping, item: int | None, node:
         hosts=tuple(map(str, hosts)) if isinstance(hosts, list) else (),
         rules=tuple(sorted(rules, key=lambda rule: rule.start)),
         problems=tuple(problems),
-        foreign=_foreign(source, metadata, own["metadata"]),
+        foreign=_foreign(source, version, kind, metadata, own["metadata"]),
     )
 
 
@@ -215,30 +211,20 @@ def _metadata(source: Source, reader: Reader, pair: Pair | None, node: Mapping) 
     return {**plain, "namespace": namespace}
 
 
-def _foreign(source: Source, metadata: dict[str, Any], pair: Pair) -> Problem | None:
+def _foreign(
+    source: Source, api_version: str, kind: str, metadata: dict[str, Any], pair: Pair
+) -> Problem | None:
     """Say which other controller sets the weights, from its marks on the object."""
-    who = ""
-    for part in ("labels", "annotations"):
-        marks = metadata.get(part)
-        for key, value in (marks if isinstance(marks, dict) else {}).items():
-            if found := _FOREIGN_KEY.fullmatch(str(key)):
-                who = "Flagger" if found[1] == "flagger.app" else "Argo Rollouts"
-            elif key == _MANAGED_BY:
-                who = _MANAGERS.get(str(value).lower(), who)
-    owners = metadata.get("ownerReferences")
-    for owner in owners if isinstance(owners, list) else []:
-        if isinstance(owner, dict):
-            group = str(owner.get("apiVersion")).partition("/")[0]
-            who = _FOREIGN_OWNERS.get((group, str(owner.get("kind"))), who)
-    if not who:
-        return None
-    return source.problem(
-        "foreign-controller",
-        f"{who} sets the weights of this route; two writers would fight.",
-        pair.key.start,
-        end=pair.key.end,
-        remedy=f"Roll out with {who}, or take the route away from it first.",
-    )
+    holder = owners.holder_of(api_version, kind, metadata)
+    for mark in owners.marks(holder):
+        return source.problem(
+            "foreign-controller",
+            mark.message(holder),
+            pair.key.start,
+            end=pair.key.end,
+            remedy=mark.remedy,
+        )
+    return None
 
 
 def _rules(
@@ -357,6 +343,7 @@ def _weight(source: Source, dialect: Dialect, pair: Pair | None) -> int | None:
             "The weight is filled in later; only plain values are edited.",
             node.start,
             end=node.end,
+            remedy="Set it in the values that it is filled in from, or write a plain number.",
         )
     number = None if node.style else percent(node.value)
     if number is None:
