@@ -1,4 +1,4 @@
-"""What the API server says against a Service, word for word.
+"""What the API server says against a Service or a Route, word for word.
 
 All violations are collected, those with the same words merged, and the lines sorted, as the server does.
 ``bot.core.validate`` says the same in our own words, and what only shows later.
@@ -49,9 +49,10 @@ _ROLLOUT_DURATION = ("serving.knative.dev/rollout-duration", "serving.knative.de
 class Facts:
     """What the server looks at.
 
-    ``targets`` are as the server has them, with its defaults (``bot.core.traffic.defaulted`` for none); a field
-    that is ``None`` is absent. ``urls`` and ``configurations`` are the places in ``targets`` that set ``url`` and
-    ``configurationName``, which a Service may not. An empty name is none.
+    ``targets`` are as the server has them, with its defaults (``bot.core.traffic.defaulted`` for none; a ``Route``'s
+    empty block has no default); a field that is ``None`` is absent. ``urls`` are the places in ``targets`` that set
+    ``url``, and ``configurations`` further ones that set ``configurationName``, which a Service may not. An empty
+    name is none; a ``Route`` has no template.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Facts:
     template_generate_name: str = ""
     urls: frozenset[int] = frozenset()
     configurations: frozenset[int] = frozenset()
+    kind: str = "Service"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,10 +182,7 @@ def _of_traffic(facts: Facts) -> Iterator[Violation]:
 def _of_target(facts: Facts, target: Target, i: int) -> Iterator[Violation]:
     path = f"spec.traffic[{i}]"
     name = target.revision or ""
-    if i in facts.configurations:
-        yield Violation("must not set the field(s)", (f"{path}.configurationName",))
-    elif name and (reasons := _of_revision(name)):
-        yield Violation(f"invalid key name {quoted(name)}", (f"{path}.revisionName",), ", ".join(reasons))
+    yield from _of_naming(facts, target, i)
     if target.latest is not None and target.latest == bool(name):
         shown = "true" if target.latest else "false"
         message = f"may not set revisionName {quoted(name)} when latestRevision is {shown}"
@@ -192,6 +191,23 @@ def _of_target(facts: Facts, target: Target, i: int) -> Iterator[Violation]:
         yield Violation(f"expected 0 <= {target.percent} <= 100", (f"{path}.percent",))
     if i in facts.urls:
         yield Violation("must not set the field(s)", (f"{path}.url",))
+
+
+def _of_naming(facts: Facts, target: Target, i: int) -> Iterator[Violation]:
+    """Judge what a target leads to; the first failure only."""
+    path = f"spec.traffic[{i}]"
+    both = (f"{path}.configurationName", f"{path}.revisionName")
+    name, configuration = target.revision or "", target.configuration or ""
+    if facts.kind != "Route":
+        if configuration or i in facts.configurations:
+            yield Violation("must not set the field(s)", both[:1])
+            return
+    elif bool(name) == bool(configuration):
+        yield Violation(f"expected exactly one, got {'both' if name else 'neither'}", both)
+        return
+    for field_path, value in zip(both, (configuration, name), strict=True):
+        if value and (reasons := _of_revision(value)):
+            yield Violation(f"invalid key name {quoted(value)}", (field_path,), ", ".join(reasons))
 
 
 def _of_revision(name: str) -> list[str]:

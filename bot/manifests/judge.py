@@ -1,4 +1,4 @@
-"""What the platform would say of a service in a file, with other targets in its traffic block."""
+"""What the platform would say of a Service or Route in a file, with other targets in its traffic block."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def server_refusal(manifest: Manifest, targets: tuple[Target, ...]) -> str | None:
-    """Give the API server's text against the service with these targets, or ``None`` where it accepts.
+    """Give the API server's text against the object with these targets, or ``None`` where it accepts.
 
     It looks at traffic, names and annotations; a ``slot`` says which entry of the file a target is.
     """
@@ -29,7 +29,8 @@ def server_violations(manifest: Manifest, targets: tuple[Target, ...]) -> tuple[
 
 
 def _facts(manifest: Manifest, targets: tuple[Target, ...]) -> admission.Facts:
-    whole = defaulted(targets).targets
+    # Only a Service's empty block has a default.
+    whole = targets if manifest.kind == "Route" else defaulted(targets).targets
     metadata = manifest.template.get("metadata") if isinstance(manifest.template, dict) else None
     generated = metadata.get("generateName") if isinstance(metadata, dict) else None
     return admission.Facts(
@@ -39,6 +40,7 @@ def _facts(manifest: Manifest, targets: tuple[Target, ...]) -> admission.Facts:
         template_name=manifest.template_name or "",
         template_generate_name=generated if isinstance(generated, str) else "",
         urls=frozenset(i for i, target in enumerate(whole) if target.slot in manifest.urls),
+        kind=manifest.kind,
     )
 
 

@@ -26,6 +26,7 @@ from bot.manifests.splices import (
 
 if TYPE_CHECKING:
     from bot.core.traffic import Target
+    from bot.manifests.source import Source
 
 STEP = 2  # columns, where the file shows no other
 
@@ -105,8 +106,7 @@ def _edit_entry(draft: Draft, entry: Mapping, old: Target, new: Target) -> None:
         node, value = entry.pairs[number]
         if key in wanted and wanted[key] != had.get(key):
             _set(draft, node, value, wanted[key])
-        elif key in gone and RIVALS.get(key) in fresh:
-            rival = RIVALS[key]
+        elif key in gone and (rival := next((r for r in RIVALS.get(key, ()) if r in fresh), "")):
             draft.replace(node.start, value.end, look.pair(rival, wanted[rival]))
             gone.remove(key)
             fresh.remove(rival)
@@ -209,9 +209,15 @@ def _refuse_comment_lines(draft: Draft, start: int, end: int) -> None:
 
 
 def _indent_of_lists(doc: Document) -> int:
-    """Give the number of columns that most lists of the document are indented by; 0 without any."""
+    """Give the number of columns that most lists of the object, or of its document, are indented by; else 0."""
+    counts = _indents(doc.source, doc.root) or _indents(doc.source, doc.whole)
+    return max(counts, key=lambda step: (counts[step], -step), default=0)
+
+
+def _indents(source: Source, root: Mapping) -> dict[int, int]:
+    """Count the lists below a mapping by the columns that they are indented by."""
     counts: dict[int, int] = {}
-    todo: list[Node] = [doc.root]
+    todo: list[Node] = [root]
     while todo:
         node = todo.pop()
         if isinstance(node, Sequence):
@@ -225,9 +231,9 @@ def _indent_of_lists(doc: Document) -> int:
                     and value.anchor is None
                     and value.tag is None
                 ):
-                    step = doc.source.column(value.start) - doc.source.column(key.start)
+                    step = source.column(value.start) - source.column(key.start)
                     counts[step] = counts.get(step, 0) + 1
-    return max(counts, key=lambda step: (counts[step], -step), default=0)
+    return counts
 
 
 def _create(draft: Draft, doc: Document, targets: tuple[Target, ...]) -> None:
@@ -312,7 +318,7 @@ def edit_name(draft: Draft, doc: Document, name: str) -> None:
     """
     source = doc.source
     if doc.template is None:
-        raise unusual(source, doc.spec.key.start, "The service has no `spec.template`.")
+        raise unusual(source, doc.spec.key.start, f"The {doc.kind.lower()} has no `spec.template`.")
     for pair, what in (
         (doc.template, "`spec.template`"),
         (doc.template_metadata, "`spec.template.metadata`"),

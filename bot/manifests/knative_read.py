@@ -1,6 +1,6 @@
-"""One Knative Service of a file as nodes and values.
+"""Knative Services and Routes of one document as nodes and values.
 
-Source: Knative Serving v1, ``Service``, ``TrafficTarget``; v1alpha1 of releases 0.1 to 0.18
+Source: Knative Serving v1, ``Service``, ``Route``, ``TrafficTarget``; v1alpha1 of releases 0.1 to 0.18
 for the modes before ``template`` and ``traffic``.
 """
 
@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
-from bot.core.traffic import Target
+from bot.manifests.knative_targets import TEMPLATE, read_target
 from bot.manifests.nodes import Alias, Mapping, Node, Reader, Scalar, Sequence, pairs, parse
-from bot.manifests.scalars import is_ambiguous, is_text, percent
 from bot.manifests.source import refuse_hidden
 from bot.manifests.splices import content_end, last_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.core.traffic import Target
     from bot.manifests.source import Chunk, Source
 
 GROUP = "serving.knative.dev"
 VERSIONS = frozenset({f"{GROUP}/{version}" for version in ("v1", "v1beta1", "v1alpha1")})
+KINDS = ("Service", "Route")
 LEGACY_MODES = ("runLatest", "pinned", "release", "manual")
 
 _LOOKS_LIKE = re.compile(
-    r"""(?m)(?:^|[{,])[ \t]*["']?kind["']?[ \t]*:[ \t]*["']?Service["']?[ \t]*(?:$|[\r#,}])"""
+    r"""(?m)(?:^|[{,])[ \t]*(?:-[ \t]+)*["']?kind["']?[ \t]*:[ \t]*["']?(?:Service|Route)["']?[ \t]*(?:$|[\r#,}])"""
 )
 _GROUP = re.compile(r"""["']?apiVersion["']?[ \t]*:[ \t]*["']?serving\.knative\.dev/""")
-_TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
 
 
 @dataclass(slots=True, eq=False)
@@ -45,15 +45,20 @@ class Pair:
 
 @dataclass(slots=True, eq=False)
 class Document:
-    """A Knative Service that can be read.
+    """A Knative Service or Route that can be read.
 
-    ``entries`` is ``None`` when ``spec.traffic`` is missing, null or empty.
+    ``root`` is the object's own mapping: that of the document, or entry ``item`` of a ``kind: List``;
+    ``whole`` is the document's. ``entries`` is ``None`` when ``spec.traffic`` is missing, null or
+    empty. A Route has no template.
     """
 
     source: Source
     chunk: Chunk
+    whole: Mapping
+    item: int | None
     root: Mapping
     api_version: str
+    kind: str
     namespace: str | None
     name: str
     annotations: dict[str, str]
@@ -83,47 +88,118 @@ class Document:
 
 
 def looks_like_service(text: str) -> bool:
-    """Whether a document that cannot be parsed seems to be a Knative Service."""
+    """Whether a document that cannot be parsed seems to hold a Knative Service or Route."""
     return bool(_GROUP.search(text) and _LOOKS_LIKE.search(text))
 
 
-def read_document(source: Source, chunk: Chunk) -> Document | None:
-    """Read one document; ``None`` when it is something else than a Knative Service.
+def read_document(source: Source, chunk: Chunk, item: int | None = None) -> Document | None:
+    """Read the object of a document, or with ``item`` an entry of its list.
+
+    Gives ``None`` when it is something else than a Knative Service or Route.
 
     Raises:
-        Declined: The document cannot be parsed, or is a Service that cannot be read;
-            with all problems of its traffic block.
+        Declined: The document cannot be parsed, or the object cannot be read; with all problems of
+            its traffic block.
     """
+    found = _parsed(source, chunk)
+    if found is None:
+        return None
+    whole, nodes = found
+    node = next((node for place, node in nodes if place == item), None)
+    return None if node is None else _read(source, chunk, whole, item, node)
+
+
+def read_documents(
+    source: Source, chunk: Chunk, name: str | None = None
+) -> Iterator[Document | tuple[Problem, ...]]:
+    """Read the Services and Routes of one document, or say why one of them cannot be read.
+
+    With ``name``, nothing is said of the entries of a list that do not mention it.
+
+    Raises:
+        Declined: The document cannot be parsed, or has a key twice.
+    """
+    whole, nodes = _parsed(source, chunk) or (None, [])
+    for item, node in nodes:
+        assert whole is not None  # noqa: S101 - it gave the nodes
+        try:
+            doc = _read(source, chunk, whole, item, node)
+        except Declined as declined:
+            if name is None or item is None or name in source.text[node.start : node.end]:
+                yield declined.problems
+        else:
+            if doc is not None:
+                yield doc
+
+
+def _parsed(source: Source, chunk: Chunk) -> tuple[Mapping, list[tuple[int | None, Node]]] | None:
+    """Give a document's mapping and the objects in it that are ours, with their places in its list."""
     root = parse(source, chunk)
-    if not isinstance(root, Mapping) or not _is_service(root):
+    if not isinstance(root, Mapping):
+        return None
+    listed = _listed(root)
+    objects: list[tuple[int | None, Node]] = [(None, root)] if listed is None else list(enumerate(listed))
+    ours = [(item, node) for item, node in objects if _is_ours(node)]
+    if not ours:
         return None
     for node in all_nodes(root):
         if isinstance(node, Mapping):
             pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
-    own = _way(source, root, "The document")
+    return root, ours
+
+
+def _listed(root: Mapping) -> list[Node] | None:
+    """Give the entries of a ``kind: List``, ``None`` for other documents."""
+    values = _texts(root)
+    if ("kind", "List") not in values or ("apiVersion", "v1") not in values:
+        return None
+    items = next((v for k, v in root.pairs if isinstance(k, Scalar) and k.value == "items"), None)
+    items = items.to if isinstance(items, Alias) else items
+    return items.items if isinstance(items, Sequence) else []
+
+
+def _check_list(source: Source, whole: Mapping) -> None:
+    items = _way(source, whole, "The list")["items"].value
+    if isinstance(items, Alias) or items.anchor is not None:
+        raise source.declined("alias-in-block", "`items` is an alias or has an anchor.", items.start)
+    if items.tag is not None:
+        raise source.declined("tag-in-block", "`items` has a tag.", items.start)
+
+
+def _read(source: Source, chunk: Chunk, whole: Mapping, item: int | None, root: Node) -> Document | None:
+    if item is not None:
+        _check_list(source, whole)
+    own = _way(source, root, "The document" if item is None else "The list's entry")
+    assert isinstance(root, Mapping)  # noqa: S101 - the check lets nothing else through
     version = own.get("apiVersion")
     kind = own.get("kind")
     if not (isinstance(version, Pair) and isinstance(kind, Pair)):
         return None
+    what = str(_text_of(kind.value))
     reader = Reader(source)
-    metadata = _metadata(source, reader, own.get("metadata"), root)
+    metadata = _metadata(source, reader, own.get("metadata"), root, what)
     spec = own.get("spec")
     if spec is None or not isinstance(spec.value, Mapping | Alias):
         at = root.start if spec is None else spec.key.start
-        raise source.declined("traffic-block-unusual", "The service has no `spec` mapping.", at)
+        raise source.declined("traffic-block-unusual", f"The {what.lower()} has no `spec` mapping.", at)
     under_spec = _way(source, spec.value, "`spec`")
-    _refuse_legacy(source, under_spec)
-    template = under_spec.get("template")
+    template: Pair | None = None
+    if what == "Service":
+        _refuse_legacy(source, under_spec)
+        template = under_spec.get("template")
     template_name, template_value = _template(source, reader, template)
     template_metadata, name_pair = _name_path(template)
     traffic = under_spec.get("traffic")
-    entries, targets = _traffic(source, traffic)
+    entries, targets = _traffic(source, traffic, what)
     annotations = metadata.get("annotations")
     return Document(
         source=source,
         chunk=chunk,
+        whole=whole,
+        item=item,
         root=root,
         api_version=str(_text_of(version.value)),
+        kind=what,
         namespace=metadata["namespace"],
         name=metadata["name"],
         annotations={str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, dict) else {},
@@ -148,10 +224,17 @@ def check_editable(source: Source, node: Node, what: str) -> dict[str | None, Pa
     return _way(source, node, what)
 
 
-def _is_service(root: Mapping) -> bool:
+def _is_ours(node: Node) -> bool:
     # Loosely, and all pairs: a repeated "kind" is reported later, once it is our business.
-    values = {(key.value, _text_of(value)) for key, value in root.pairs if isinstance(key, Scalar)}
-    return ("kind", "Service") in values and any(("apiVersion", version) in values for version in VERSIONS)
+    node = node.to if isinstance(node, Alias) else node
+    values = _texts(node) if isinstance(node, Mapping) else set()
+    return any(("kind", kind) in values for kind in KINDS) and any(
+        ("apiVersion", version) in values for version in VERSIONS
+    )
+
+
+def _texts(node: Mapping) -> set[tuple[str, str | None]]:
+    return {(key.value, _text_of(value)) for key, value in node.pairs if isinstance(key, Scalar)}
 
 
 def _text_of(node: Node) -> str | None:
@@ -180,19 +263,19 @@ def _way(source: Source, node: Node, what: str) -> dict[str | None, Pair]:
     return found
 
 
-def _metadata(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> dict[str, Any]:
+def _metadata(source: Source, reader: Reader, pair: Pair | None, root: Mapping, kind: str) -> dict[str, Any]:
     plain = reader.plain(pair.value) if pair else None
     at = pair.key.start if pair else root.start
     if not isinstance(plain, dict) or not isinstance(plain.get("name"), str) or not plain["name"]:
         raise source.declined(
-            "split-invalid", "The service has no `metadata.name`.", at, remedy="Give it a name."
+            "split-invalid", f"The {kind.lower()} has no `metadata.name`.", at, remedy="Give it a name."
         )
     namespace = plain.get("namespace") or None
     for value in (plain["name"], namespace):
-        if value is not None and (not isinstance(value, str) or _TEMPLATE.search(value)):
+        if value is not None and (not isinstance(value, str) or TEMPLATE.search(value)):
             raise source.declined(
                 "template-language",
-                f"The service's name or namespace is {code(str(value))}, which is filled in later.",
+                f"The {kind.lower()}'s name or namespace is {code(str(value))}, which is filled in later.",
                 at,
                 remedy="Point the bot at a manifest with plain names.",
             )
@@ -248,7 +331,7 @@ def _written(parent: Pair | None, key: str) -> Pair | None:
     return None
 
 
-def _traffic(source: Source, pair: Pair | None) -> tuple[Sequence | None, tuple[Target, ...]]:
+def _traffic(source: Source, pair: Pair | None, kind: str) -> tuple[Sequence | None, tuple[Target, ...]]:
     """Read the traffic block, reporting all its problems together."""
     if pair is None:
         return None, ()
@@ -265,7 +348,7 @@ def _traffic(source: Source, pair: Pair | None) -> tuple[Sequence | None, tuple[
     problems: list[Problem] = []
     for slot, item in enumerate(pair.value.items):
         try:
-            targets.append(_target(source, item, slot))
+            targets.append(_target(source, item, slot, kind))
         except Declined as declined:
             problems += declined.problems
     if problems:
@@ -310,95 +393,9 @@ def all_nodes(*roots: Node) -> Iterator[Node]:
             todo += reversed(node.items)
 
 
-def _target(source: Source, item: Node, slot: int) -> Target:
+def _target(source: Source, item: Node, slot: int, kind: str) -> Target:
     if (isinstance(item, Scalar) and item.is_null) or not isinstance(item, Mapping):
         raise source.declined(
             "traffic-block-unusual", "An entry of `spec.traffic` is not a mapping.", item.start
         )
-    own = _way(source, item, "The entry")
-    if "configurationName" in own:
-        raise source.declined(
-            "split-invalid",
-            "A Service's target must not set `configurationName`.",
-            own["configurationName"].key.start,
-            end=own["configurationName"].key.end,
-        )
-    if "name" in own:
-        # v1alpha1 before Serving 0.6; later servers take it for ``tag``, kn and we would take the entry for untagged.
-        raise source.declined(
-            "split-invalid",
-            "A target's `name` is the former spelling of `tag`.",
-            own["name"].key.start,
-            end=own["name"].key.end,
-            remedy="Write it as `tag`.",
-        )
-    return Target(
-        revision=_name(source, own.get("revisionName")),
-        percent=_percent(source, own.get("percent")),
-        tag=_name(source, own.get("tag")),
-        latest=_latest(source, own.get("latestRevision")),
-        slot=slot,
-    )
-
-
-def _scalar(source: Source, pair: Pair) -> Scalar | None:
-    """Give a target's value, ``None`` for null."""
-    if not isinstance(pair.value, Scalar):
-        raise source.declined(
-            "traffic-block-unusual", f"`{pair.key.value}` is not a scalar.", pair.value.start
-        )
-    if _TEMPLATE.search(pair.value.value):
-        raise source.declined(
-            "template-language",
-            f"`{pair.key.value}` is filled in later; only plain values are edited.",
-            pair.value.start,
-            end=pair.value.end,
-        )
-    return None if pair.value.is_null else pair.value
-
-
-def _percent(source: Source, pair: Pair | None) -> int | None:
-    scalar = _scalar(source, pair) if pair else None
-    if scalar is None:
-        return None
-    number = None if scalar.style else percent(scalar.value)
-    if number is None:
-        raise source.declined(
-            "not-a-plain-number",
-            "A percent is written as a plain whole number, without quotes and leading zeros.",
-            scalar.start,
-            end=scalar.end,
-            remedy="Write it like `percent: 25`.",
-        )
-    return number
-
-
-def _name(source: Source, pair: Pair | None) -> str | None:
-    scalar = _scalar(source, pair) if pair else None
-    if scalar is None or pair is None:
-        return None
-    if not scalar.style and not is_text(scalar.value):
-        raise source.declined(
-            "ambiguous-scalar",
-            f"`{pair.key.value}` is not read as text by every YAML reader.",
-            scalar.start,
-            end=scalar.end,
-            remedy="Put it into quotes.",
-        )
-    return scalar.value
-
-
-def _latest(source: Source, pair: Pair | None) -> bool | None:
-    scalar = _scalar(source, pair) if pair else None
-    if scalar is None or pair is None:
-        return None
-    if not scalar.style and scalar.value.lower() in {"true", "false"} and not is_text(scalar.value):
-        return scalar.value.lower() == "true"
-    ambiguous = not scalar.style and is_ambiguous(scalar.value)
-    raise source.declined(
-        "ambiguous-scalar" if ambiguous else "split-invalid",
-        "`latestRevision` is `true` or `false`, without quotes.",
-        scalar.start,
-        end=scalar.end,
-        remedy="Write it like `latestRevision: true`.",
-    )
+    return read_target(source, _way(source, item, "The entry"), slot, kind)

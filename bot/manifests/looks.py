@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from bot.core.traffic import Target
     from bot.manifests.splices import Draft
 
-FIELDS = ("tag", "revisionName", "latestRevision", "percent")
-RIVALS = {"revisionName": "latestRevision", "latestRevision": "revisionName"}
+FIELDS = ("tag", "revisionName", "configurationName", "latestRevision", "percent")
+_NAMING = FIELDS[1:4]  # what a target leads to is said by one of them
+RIVALS = {key: tuple(other for other in _NAMING if other != key) for key in _NAMING}
 
 
 def fields_of(target: Target) -> dict[str, str | int]:
@@ -24,6 +25,7 @@ def fields_of(target: Target) -> dict[str, str | int]:
     values: dict[str, str | int | None] = {
         "tag": target.tag,
         "revisionName": target.revision,
+        "configurationName": target.configuration,
         "latestRevision": target.latest,
         "percent": target.percent,
     }
@@ -82,7 +84,7 @@ class Look:
 
     def ordered(self, keys: list[str]) -> list[str]:
         """Put keys in the mapping's order; those that it does not have go to their usual place."""
-        order = [key if key in keys else RIVALS.get(key, key) for key in self.order]
+        order = [next((one for one in (key, *RIVALS.get(key, ())) if one in keys), key) for key in self.order]
         result = [key for number, key in enumerate(order) if key in keys and key not in order[:number]]
         for key in FIELDS:
             if key in keys and key not in result:

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from tests.manifests.oracle import Seen
+from tests.manifests.oracle import Identity, Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Operator = Callable[[str, tuple[str | None, str]], str | None]
+    Operator = Callable[[str, Identity], str | None]
 
 
-def block_lines(text: str, service: tuple[str | None, str]) -> tuple[int, int]:
+def block_lines(text: str, service: Identity) -> tuple[int, int]:
     """Give the first and the last line of the traffic block, from 0."""
     seen = Seen(text.encode(), *service)
     pair = seen.pair("spec", "traffic")
@@ -33,7 +33,7 @@ def block_lines(text: str, service: tuple[str | None, str]) -> tuple[int, int]:
 def in_block(change: Callable[[str], str]) -> Operator:
     """Change every content line of the block."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         first, last = block_lines(text, service)
         lines = text.split("\n")
         for number in range(first, last + 1):
@@ -47,7 +47,7 @@ def in_block(change: Callable[[str], str]) -> Operator:
 def before_entries(*new: str) -> Operator:
     """Put lines before every entry."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         first, last = block_lines(text, service)
         lines = text.split("\n")
         for number in range(last, first, -1):
@@ -61,7 +61,7 @@ def before_entries(*new: str) -> Operator:
 def in_text(pattern: str, new: str) -> Operator:
     """Replace a pattern in the service's block, once."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         first, last = block_lines(text, service)
         lines = text.split("\n")
         if last < first:
@@ -81,7 +81,7 @@ def whole(change: Callable[[str], str]) -> Operator:
 def in_document(line: str) -> Operator:
     """Put a line before the service's first one."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         seen = Seen(text.encode(), *service)
         lines = text.split("\n")
         assert seen.root
@@ -91,21 +91,26 @@ def in_document(line: str) -> Operator:
     return operator
 
 
-def typed(text: str, service: tuple[str | None, str]) -> Any:
+def typed(text: str, service: Identity) -> Any:
     """Give the service's document as plain data."""
     return yaml.load(Seen(text.encode(), *service).text, Loader=yaml.CSafeLoader)
+
+
+def object_of(text: str, service: Identity) -> Any:
+    """Give the service as plain data."""
+    return Seen(text.encode(), *service).own(typed(text, service))
 
 
 def rewritten(render: Callable[[list[dict[str, Any]]], str]) -> Operator:
     """Write the block anew; ``render`` gives what follows ``traffic:``."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         first, last = block_lines(text, service)
         if last < first:
             return None
         lines = text.split("\n")
         indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
-        new = f"{indent}traffic:" + render(typed(text, service)["spec"]["traffic"]).replace(
+        new = f"{indent}traffic:" + render(object_of(text, service)["spec"]["traffic"]).replace(
             "\n", "\n" + indent
         )
         return "\n".join([*lines[:first], *new.split("\n"), *lines[last + 1 :]])
@@ -125,7 +130,7 @@ def dashes_alone(entries: list[dict[str, Any]]) -> str:
 
 
 def as_json(indent: int | None) -> Operator:
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         return json.dumps(typed(text, service), indent=indent, default=str) + "\n"
 
     return operator
@@ -134,7 +139,7 @@ def as_json(indent: int | None) -> Operator:
 def shifted(columns: int) -> Operator:
     """Indent the entries deeper."""
 
-    def operator(text: str, service: tuple[str | None, str]) -> str | None:
+    def operator(text: str, service: Identity) -> str | None:
         first, last = block_lines(text, service)
         lines = text.split("\n")
         for number in range(first + 1, last + 1):

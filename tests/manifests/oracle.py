@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import yaml
 from ruamel.yaml import YAML
@@ -20,7 +20,16 @@ from bot.core.traffic import Target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-KEYS = {"tag": "tag", "revisionName": "revision", "latestRevision": "latest", "percent": "percent"}
+KEYS = {
+    "tag": "tag",
+    "revisionName": "revision",
+    "configurationName": "configuration",
+    "latestRevision": "latest",
+    "percent": "percent",
+}
+
+# Namespace, name, and the kind where it is no Service.
+Identity: TypeAlias = tuple[str | None, str] | tuple[str | None, str, str]
 
 
 def text_of(content: bytes) -> str:
@@ -44,8 +53,8 @@ def documents(content: bytes) -> list[tuple[int, str]]:
     return found
 
 
-def is_service(data: Any, namespace: str | None, name: str) -> bool:
-    if not isinstance(data, dict) or data.get("kind") != "Service":
+def is_service(data: Any, namespace: str | None, name: str, kind: str = "Service") -> bool:
+    if not isinstance(data, dict) or data.get("kind") != kind:
         return False
     metadata = data.get("metadata")
     return (
@@ -56,31 +65,44 @@ def is_service(data: Any, namespace: str | None, name: str) -> bool:
     )
 
 
-class Seen:
-    """One service of a file as libyaml sees it."""
+def places(data: Any, service: Identity) -> Iterator[int | None]:
+    """Give where a document holds a service: ``None`` for itself, else the entry of its list."""
+    if is_service(data, *service):
+        yield None
+    elif isinstance(data, dict) and data.get("kind") == "List":
+        for number, entry in enumerate(data.get("items") or []):
+            if is_service(entry, *service):
+                yield number
 
-    def __init__(self, content: bytes, namespace: str | None, name: str) -> None:
+
+class Seen:
+    """One service of a file as libyaml sees it; ``item`` is its place in a list."""
+
+    def __init__(self, content: bytes, namespace: str | None, name: str, kind: str = "Service") -> None:
         self.lines = re.findall(rb"[^\r\n]*(?:\r\n|\n|\r|\Z)", content)
         self.documents = documents(content)
-        own: list[int] = []
+        own: list[tuple[int, int | None]] = []
         errors: list[yaml.YAMLError] = []
         for number, (_, text) in enumerate(self.documents):
             try:
-                if is_service(yaml.load(text, Loader=yaml.CBaseLoader), namespace, name):  # noqa: S506 - strings only
-                    own.append(number)
+                data = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 - strings only
+                own += [(number, item) for item in places(data, (namespace, name, kind))]
             except yaml.YAMLError as error:
                 errors.append(error)
         if not own and errors:
             raise errors[0]
         assert len(own) == 1, own
-        self.number = own[0]
+        self.number, self.item = own[0]
         self.first_line, self.text = self.documents[self.number]
         self.strings = yaml.load(self.text, Loader=yaml.CBaseLoader)  # noqa: S506 - strings only
         self.root = yaml.compose(self.text, Loader=yaml.CBaseLoader)
 
     def pair(self, *keys: str) -> Any:
         """Give (key node, value node) at a path, or ``None``."""
-        node, found = self.root, None
+        node: Any = self.root
+        found = None
+        if self.item is not None:
+            node = next(value for key, value in node.value if key.value == "items").value[self.item]
         for key in keys:
             if not isinstance(node, yaml.MappingNode):
                 return None
@@ -89,6 +111,10 @@ class Seen:
                 return None
             node = found[1]
         return found
+
+    def own(self, data: Any) -> Any:
+        """Give the service's part of its document's data."""
+        return data if self.item is None else data["items"][self.item]
 
     def own_lines(self, *, metadata: bool) -> set[int]:
         """Give the lines of the block and of the name (with ``metadata:`` if that is new), from 0."""
@@ -125,7 +151,7 @@ class Seen:
             except YAMLError:
                 # ruamel's scanner knows no tabs between tokens.
                 data = YAML(typ="safe", pure=True).load(re.sub(r"(?<=[^\t\r\n])\t", " ", text))
-        return data["spec"].get("traffic") or []
+        return self.own(data)["spec"].get("traffic") or []
 
 
 def orphans(old: Seen, new: Seen) -> int:
@@ -174,7 +200,7 @@ def same_bools(fields: dict[str, Any]) -> dict[str, Any]:
 def assert_right(
     before: bytes,
     after: bytes,
-    service: tuple[str | None, str],
+    service: Identity,
     targets: tuple[Target, ...] | None,
     name: str | None = None,
     *,
@@ -193,7 +219,8 @@ def assert_right(
     others = [[text for n, (_, text) in enumerate(s.documents) if n != s.number] for s in (old, new)]
     assert others[0] == others[1]
     # the document says the same, but for what was wanted
-    wanted = copy.deepcopy(old.strings)
+    whole = copy.deepcopy(old.strings)
+    wanted = old.own(whole)
     if not isinstance(wanted["spec"], dict):
         wanted["spec"] = {}
     # An empty block is as good as none, and stays.
@@ -201,7 +228,8 @@ def assert_right(
         targets or (isinstance(wanted["spec"].get("traffic"), list) and wanted["spec"]["traffic"])
     ):
         wanted["spec"].pop("traffic", None)
-        entries = old.strings["spec"].get("traffic") if isinstance(old.strings["spec"], dict) else None
+        spec = old.own(old.strings)["spec"]
+        entries = spec.get("traffic") if isinstance(spec, dict) else None
         block = []
         for target in targets:
             kept = entries[target.slot] if target.slot is not None and entries else {}
@@ -220,8 +248,9 @@ def assert_right(
         wanted["spec"]["template"] = {**template, "metadata": {**metadata, "name": name}}
     got = copy.deepcopy(new.strings)
     if targets:
-        got["spec"]["traffic"] = [same_bools(entry) for entry in got["spec"]["traffic"]]
-    assert got == wanted
+        under = new.own(got)["spec"]
+        under["traffic"] = [same_bools(entry) for entry in under["traffic"]]
+    assert got == whole
     # and both YAML versions read the same, with the right types
     if targets:
         for reader in ("1.1", "1.2"):

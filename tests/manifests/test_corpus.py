@@ -17,6 +17,8 @@ from tests.shared import shared
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Objects = list[tuple[bytes, Manifest]]
+
 PAIR = (
     Target(revision="customer-00041", percent=90, tag="current"),
     Target(revision="customer-00042", percent=10, tag="candidate"),
@@ -46,7 +48,7 @@ def again(content: bytes, manifest: Manifest) -> Manifest:
 
 
 @pytest.fixture(scope="module")
-def services() -> list[tuple[bytes, Manifest]]:
+def objects() -> Objects:
     corpus = shared("corpus")
     found = []
     for path in sorted(corpus.glob("*/*.yaml")):
@@ -57,6 +59,11 @@ def services() -> list[tuple[bytes, Manifest]]:
         # Two documents for one service: the editor cannot know which one counts.
         found += [(content, manifest) for manifest in manifests if ids[manifest.id] == 1]
     return found
+
+
+@pytest.fixture(scope="module")
+def services(objects: Objects) -> Objects:
+    return [(content, manifest) for content, manifest in objects if manifest.kind == "Service"]
 
 
 def edited(

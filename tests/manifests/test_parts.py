@@ -251,7 +251,9 @@ class TestFound:
     @pytest.mark.parametrize(
         "text",
         [
-            HEAD.replace("Service", "Route"),
+            HEAD.replace("Service", "Configuration"),
+            HEAD.replace("Service", "Route").replace("serving.knative.dev", "route.openshift.io")
+            + "# serving.knative.dev\n",
             HEAD.replace("serving.knative.dev/v1", "v1") + "# serving.knative.dev\n",
             HEAD.replace("serving.knative.dev/v1", "serving.knative.dev/v9"),
             "- serving.knative.dev\n- Service\n",

@@ -243,7 +243,10 @@ def test_caret_stays_inside_a_very_long_line() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param("kind: Route\napiVersion: serving.knative.dev/v1\nx: [\n", id="invalid Route"),
+        pytest.param(
+            "kind: Configuration\napiVersion: serving.knative.dev/v1\n# Route\nx: [\n",
+            id="invalid Configuration",
+        ),
         pytest.param("# serving.knative.dev Service\n{{ if x }}\n", id="template of something else"),
         pytest.param("a: \x07 Service serving.knative.dev/v1\n", id="control character"),
         pytest.param("kind: VirtualService\nx: serving.knative.dev/v1\ny: [\n", id="another kind of Service"),
