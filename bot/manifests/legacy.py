@@ -6,8 +6,8 @@ declined: every result is read back first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from bot.core.legacy import MODES, targets_of
 from bot.core.problems import Declined, Place, Problem
@@ -20,6 +20,7 @@ from bot.manifests.splices import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Mapping as ReadOnly
 
     from bot.core.legacy import Legacy
     from bot.core.traffic import Target
@@ -31,6 +32,9 @@ class LegacyService:
 
     ``document`` is the place of its document in the file, from 0. ``line`` is the mode's, ``lines`` the first and
     last line of the mode, all counted from 1. ``legacy`` is the mode with its revisions and percent.
+    ``template`` is the mode's ``revisionTemplate`` or ``template`` as plain values, in the shape of
+    ``bot.manifests.knative.Manifest.template``: without ``metadata.name`` (and without ``metadata`` when nothing
+    else is in it). ``template_name_line`` is the line of that name, ``None`` where it is not written out.
     """
 
     path: str
@@ -41,6 +45,11 @@ class LegacyService:
     legacy: Legacy
     template_name: str | None
     lines: tuple[int, int]
+    template: Any = None
+    template_name_line: int | None = None
+    annotations: ReadOnly[str, str] = field(default_factory=dict)
+    api_version: str = VERSION
+    kind: str = "Service"
 
     @property
     def id(self) -> str:
@@ -156,6 +165,9 @@ def _service(doc: LegacyDocument) -> LegacyService:
         legacy=doc.legacy,
         template_name=doc.template_name,
         lines=(first + 1, last + 1),
+        template=doc.template_value,
+        template_name_line=doc.source.line(doc.name_pair.key.start) + 1 if doc.name_pair else None,
+        annotations=doc.annotations,
     )
 
 

@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from bot.manifests.source import Chunk, Source
 
 VERSION = f"{GROUP}/v1alpha1"
+TEMPLATES = ("revisionTemplate", "template")
 OWN = ("revisions", "rolloutPercent", "revisionName")  # what an edit may touch in a mode
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
 
 
 @dataclass(slots=True, eq=False)
 class LegacyDocument:
-    """A legacy Service that can be read. ``pairs`` are those of the mode's mapping, ``plain`` is ``spec``."""
+    """A legacy Service that can be read.
+
+    ``pairs`` are those of the mode's mapping, ``plain`` is ``spec``. ``template`` is the mode's, under either
+    of its names; ``name_pair`` its ``metadata.name``, where it is written out.
+    """
 
     source: Source
     chunk: Chunk
@@ -38,7 +43,11 @@ class LegacyDocument:
     body: Mapping
     pairs: dict[str | None, Pair]
     legacy: Legacy
+    annotations: dict[str, str]
+    template: Pair | None
     template_name: str | None
+    template_value: Any
+    name_pair: Pair | None
     plain: dict[str, Any]
 
     def own(self) -> list[Pair]:
@@ -64,7 +73,8 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
             pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
     own = check_editable(source, root, "The document")
     reader = Reader(source)
-    namespace, name = _names(source, reader, own.get("metadata"), root)
+    metadata = _metadata(source, reader, own.get("metadata"), root)
+    name = metadata["name"]
     spec = check_editable(source, own["spec"].value, "`spec`")
     plain = reader.plain(own["spec"].value)
     mode = next(spec[key] for key in MODES if key in spec)
@@ -84,25 +94,50 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
     if text is not None:
         message = f"The server would refuse the service: {code(' / '.join(text.splitlines()))}."
         raise refused("split-invalid", message, mode.key.start, end=mode.key.end)
-    configuration = plain[mode.key.value]["configuration"]
-    template = configuration.get("revisionTemplate") or configuration.get("template")
-    metadata = template.get("metadata") if isinstance(template, dict) else None
-    own_name = metadata.get("name") if isinstance(metadata, dict) else None
+    template = next((p for key in TEMPLATES if (p := below(body.get("configuration"), key))), None)
+    template_name, template_value = _template(reader.plain(template.value) if template else None)
+    annotations = metadata.get("annotations")
     return LegacyDocument(
         source=source,
         chunk=chunk,
         root=root,
         version=own["apiVersion"],
-        namespace=namespace,
+        namespace=metadata["namespace"],
         name=name,
         spec=spec,
         mode=mode,
         body=mode.value,
         pairs=body,
         legacy=legacy,
-        template_name=own_name if isinstance(own_name, str) else None,
+        annotations={str(k): str(v) for k, v in annotations.items()} if isinstance(annotations, dict) else {},
+        template=template,
+        template_name=template_name,
+        template_value=template_value,
+        name_pair=below(below(template, "metadata"), "name"),
         plain=plain,
     )
+
+
+def below(parent: Pair | None, key: str) -> Pair | None:
+    """Give a pair of a mapping that is written out with values."""
+    if parent is None or not isinstance(parent.value, Mapping):
+        return None
+    for found, value in parent.value.pairs:
+        if isinstance(found, Scalar) and found.value == key:
+            return None if isinstance(value, Scalar) and value.is_null else Pair(found, value, parent.value)
+    return None
+
+
+def _template(plain: Any) -> tuple[str | None, Any]:
+    """Give the revision name of a template, and the template without it."""
+    metadata = plain.get("metadata") if isinstance(plain, dict) else None
+    if not isinstance(metadata, dict):
+        rest = {k: v for k, v in plain.items() if k != "metadata"} if isinstance(plain, dict) else plain
+        return None, {**rest, "metadata": metadata} if metadata else rest
+    name = metadata.get("name")
+    kept = {key: value for key, value in metadata.items() if key != "name"}
+    rest = {key: value for key, value in plain.items() if key != "metadata"}
+    return name if isinstance(name, str) else None, {**rest, "metadata": kept} if kept else rest
 
 
 def _is_legacy(root: Mapping) -> bool:
@@ -120,7 +155,7 @@ def _is_legacy(root: Mapping) -> bool:
     )
 
 
-def _names(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> tuple[str | None, str]:
+def _metadata(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> dict[str, Any]:
     plain = reader.plain(pair.value) if pair else None
     at = pair.key.start if pair else root.start
     name = plain.get("name") if isinstance(plain, dict) else None
@@ -137,7 +172,7 @@ def _names(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> 
                 at,
                 remedy="Point the bot at a manifest with plain names.",
             )
-    return namespace, name
+    return {**plain, "namespace": namespace}
 
 
 def _legacy(source: Source, mode: Pair, body: dict[str | None, Pair]) -> Legacy:

@@ -173,3 +173,37 @@ def test_corpus() -> None:
                 assert edit_legacy(after, again, service.legacy) == content, path.name
                 counts["edits"] += 1
     assert counts["edits"] >= 80
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name", "line", "kept"),
+    [
+        pytest.param("", None, None, None, id="no metadata"),
+        pytest.param("        metadata:\n          name: dumpy-1\n", "dumpy-1", 10, None, id="a name only"),
+        pytest.param(
+            "        metadata:\n          labels: {a: b}\n          name: dumpy-1\n",
+            "dumpy-1",
+            11,
+            {"labels": {"a": "b"}},
+            id="labels too",
+        ),
+    ],
+)
+@pytest.mark.parametrize("key", ["revisionTemplate", "template"])
+def test_template_as_plain_values(
+    key: str, metadata: str, name: str | None, line: int | None, kept: dict[str, object] | None
+) -> None:
+    text = RUN.replace("revisionTemplate:\n", f"{key}:\n{metadata}")
+    if key == "template":
+        text = text.replace("container:\n            image", "containers:\n          - image")
+    service = only(text.encode())
+    assert (service.template_name, service.template_name_line) == (name, line)
+    assert service.template.get("metadata") == kept
+    assert "image" in str(service.template["spec"])
+    assert (service.api_version, service.kind) == ("serving.knative.dev/v1alpha1", "Service")
+    assert service.annotations == {}
+
+
+def test_annotations() -> None:
+    text = RUN.replace("  name: dumpy\n", "  name: dumpy\n  annotations: {a/b: 'c'}\n")
+    assert only(text.encode()).annotations == {"a/b": "c"}
