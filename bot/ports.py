@@ -121,6 +121,26 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class TreeFile:
+    """A plain file of a commit, without its content. ``blob`` names the content, ``size`` is in bytes."""
+
+    path: str
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The plain files of a commit, in no special order: no links, no submodules, no folders.
+
+    ``truncated`` says that there are more than the other side lists at once.
+    """
+
+    files: tuple[TreeFile, ...]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Commit:
     """A commit. ``ours`` is true when GitHub attributes it to this App."""
 
@@ -243,6 +263,20 @@ class Repository(Protocol):
         """Give a file at a commit (a full sha, cached: it cannot change), ``None`` when absent.
 
         A link, directory or submodule raises ``Refused``.
+        """
+        ...
+
+    def tree(self, sha: str) -> Tree:
+        """Give the plain files of a commit: one request, and none again (a full sha: it cannot change).
+
+        Raises ``Missing``.
+        """
+        ...
+
+    def blob(self, name: str) -> bytes:
+        """Give a content by the name that ``tree`` has for it. Cached, whatever the commit.
+
+        Raises ``Missing``.
         """
         ...
 

@@ -8,6 +8,7 @@ for ``--end-of-options``.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,7 @@ _ENVIRONMENT = {
 }
 # A configured monitor is a program that would be started; signatures would mix with the messages.
 _SETTINGS = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.follow=false")
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed", "R": "renamed", "C": "copied"}
 
 
@@ -117,6 +119,13 @@ class Git:
         if mode.decode() in {LINK, SUBMODULE, FOLDER}:
             return mode.decode(), b""
         return mode.decode(), self.ask("cat-file", "blob", blob.decode())
+
+    def blob(self, sha: str) -> bytes | None:
+        """Give a content by its sha, ``None`` when there is none or it is another object."""
+        if not _SHA.fullmatch(sha):
+            return None
+        kind = self.ask("cat-file", "-t", sha, ok=(0, 1, 128)).strip()
+        return self.ask("cat-file", "blob", sha) if kind == b"blob" else None
 
     def log(self, until: str, *, since: str | None = None, path: str = "", limit: int) -> tuple[Commit, ...]:
         """Give commits, newest first.

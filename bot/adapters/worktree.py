@@ -16,11 +16,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.adapters import local_tree
 from bot.adapters.local_git import FOLDER, LINK, SUBMODULE
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.manifests.source import LARGEST_FILE
-from bot.ports import Actor, Comment, File, Missing, Moved, Pull, Refused, Role
+from bot.ports import Actor, Comment, File, Missing, Moved, Pull, Refused, Role, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -102,6 +103,7 @@ class WorkTree:
         self._head = f"{(git.commit('HEAD') if git else None) or ''}+"
         self._made: dict[str, dict[str, bytes]] = {self._head: {}}
         self._read: dict[str, bytes] = {}
+        self._trees: dict[str, Tree] = {}
         self._branches: dict[str, str] = {}
         self._pulls: list[Pull] = []
 
@@ -216,6 +218,29 @@ class WorkTree:
         if keep:
             self._read[path] = content
         return content
+
+    def tree(self, sha: str) -> Tree:
+        """Give the plain files of a commit or of the working tree; what is on disk is listed once."""
+        if sha not in self._trees:
+            if sha in self._made:
+                found = local_tree.of_folder(self.root, self.git, sha)
+            elif sha != NOTHING and self.git is not None:
+                found = local_tree.of_commit(self.git, sha)
+            else:
+                found = Tree(())
+            self._trees[sha] = found
+        return self._trees[sha]
+
+    def blob(self, name: str) -> bytes:
+        """Give a content by the name that ``tree`` has for it. Raises as ``file``, and ``Missing``."""
+        sha, mark, path = name.partition(":")
+        if mark:
+            file = self.file(path, sha) if sha in self._made else None
+            if file is not None:
+                return file.content
+        elif self.git is not None and (content := self.git.blob(name)) is not None:
+            return content
+        raise Missing
 
     def history(self, path: str, sha: str, *, limit: int = 30) -> tuple[Commit, ...]:
         """Give the commits that changed ``path``, newest first."""

@@ -317,6 +317,91 @@ class TestGit:
             git.log("0" * 39 + "x", limit=1)
 
 
+class TestTree:
+    """What could be read, without reading it: of a commit, and of the files as they are now."""
+
+    def test_both_sides(self, working: Working) -> None:
+        working.put("apps/new.yaml", "a: 1\n")
+        tree = tree_of(working)
+        pull = tree.pull(0)
+        base, head = tree.tree(pull.base_sha), tree.tree(pull.head_sha)
+
+        assert [f.path for f in base.files] == ["customer.yaml"]
+        assert sorted(f.path for f in head.files) == ["apps/new.yaml", "customer.yaml"]
+        assert [tree.blob(f.blob).decode() for f in base.files] == [CUSTOMER]
+        assert {f.path: tree.blob(f.blob).decode() for f in head.files} == {
+            "apps/new.yaml": "a: 1\n",
+            "customer.yaml": NEXT,
+        }
+        assert {f.path: f.size for f in head.files} == {"apps/new.yaml": 5, "customer.yaml": len(NEXT)}
+        assert not base.truncated
+        assert not head.truncated
+
+    def test_what_git_ignores_and_what_is_gone_is_left_out(self, working: Working) -> None:
+        working.commit("More", __gitignore="build/\n", old__yaml="a: 1\n")
+        working.put("build/out.yaml", "a: 1\n")
+        (working.folder / "old.yaml").unlink()
+        (working.folder / "link.yaml").symlink_to("customer.yaml")
+        (working.folder / "kept.yaml").symlink_to("customer.yaml")
+        working.git("add", "kept.yaml")
+        tree = tree_of(working)
+
+        assert sorted(f.path for f in tree.tree(tree.pull(0).head_sha).files) == [
+            ".gitignore",
+            "customer.yaml",
+        ]
+
+    def test_links_and_submodules_of_a_commit_are_no_files(self, working: Working) -> None:
+        (working.folder / "link.yaml").symlink_to("customer.yaml")
+        first = working.git("rev-parse", "HEAD").strip()
+        working.git("update-index", "--add", "--cacheinfo", f"160000,{first},sub")
+        working.git("add", "link.yaml")
+        working.git("commit", "--quiet", "-m", "Links")
+        tree = tree_of(working)
+
+        assert [f.path for f in tree.tree(working.git("rev-parse", "HEAD").strip()).files] == [
+            "customer.yaml"
+        ]
+
+    def test_a_commit_of_the_bot(self, working: Working) -> None:
+        tree = tree_of(working)
+        sha = tree.commit_on(tree.pull(0).head_sha, "customer.yaml", AT_25.encode(), "Shift")
+
+        (file,) = tree.tree(sha).files
+        assert tree.blob(file.blob) == AT_25.encode()
+
+    def test_a_plain_folder(self, tmp_path: Path) -> None:
+        for path in ("b.yaml", "apps/a.yaml", ".hidden/c.yaml", "node_modules/d.yaml"):
+            place = tmp_path / "plain" / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(path)
+        tree = WorkTree(tmp_path / "plain", git=None, base=None, files=(), text="", now=NOON)
+        files = tree.tree(tree.pull(0).head_sha).files
+
+        assert [f.path for f in files] == ["b.yaml", "apps/a.yaml"]
+        assert [tree.blob(f.blob) for f in files] == [b"b.yaml", b"apps/a.yaml"]
+
+    def test_nothing_holds_nothing(self, working: Working) -> None:
+        assert tree_of(working).tree(NOTHING).files == ()
+
+    @pytest.mark.parametrize("name", ["0" * 40, "main", "--all", "", "+0:gone.yaml", "HEAD:customer.yaml"])
+    def test_what_is_no_blob(self, name: str, working: Working) -> None:
+        with pytest.raises(Missing):
+            tree_of(working).blob(name)
+
+    def test_a_commit_is_no_blob(self, working: Working) -> None:
+        with pytest.raises(Missing):
+            tree_of(working).blob(working.git("rev-parse", "HEAD").strip())
+
+    def test_the_disk_is_listed_once(self, working: Working) -> None:
+        tree = tree_of(working)
+        head = tree.pull(0).head_sha
+        first = tree.tree(head)
+        working.put("late.yaml", "a: 1\n")
+
+        assert tree.tree(head) is first
+
+
 def _fail(*_: object) -> None:
     raise PermissionError(13, "Permission denied")
 

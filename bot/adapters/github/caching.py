@@ -17,11 +17,14 @@ class Lru(Generic[V]):
     """The most recently used values of things that cannot change.
 
     Args:
-        limit: How many values are kept.
+        limit: How many values are kept, or how much all of them may weigh.
+        weigh: What one value weighs; one that weighs more than ``limit`` is not kept.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, weigh: Callable[[V], int] = lambda _value: 1) -> None:
         self._limit = limit
+        self._weigh = weigh
+        self._weight = 0
         self._values: OrderedDict[Hashable, V] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -34,12 +37,20 @@ class Lru(Generic[V]):
             return self._values[key]
 
     def put(self, key: Hashable, value: V) -> None:
-        """Keep a value and let go of the one that was not asked for the longest."""
+        """Keep a value and let go of those that were not asked for the longest."""
         with self._lock:
+            self._let_go(key)
+            weight = self._weigh(value)
+            if weight > self._limit:
+                return
             self._values[key] = value
-            self._values.move_to_end(key)
-            while len(self._values) > self._limit:
-                self._values.popitem(last=False)
+            self._weight += weight
+            while self._weight > self._limit:
+                self._let_go(next(iter(self._values)))
+
+    def _let_go(self, key: Hashable) -> None:
+        if key in self._values:
+            self._weight -= self._weigh(self._values.pop(key))
 
     def __len__(self) -> int:
         with self._lock:

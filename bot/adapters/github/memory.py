@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from bot.adapters.github.client import Client
     from bot.adapters.github.git import Entry
-    from bot.ports import ChangedFile, Clock, Commit, File
+    from bot.ports import ChangedFile, Clock, Commit, File, Tree
 
 LARGEST_KEPT = 256 * 1024  # bytes of a file; larger ones are read again
+_TREE_FILES = 200_000  # of all trees that are kept; some 250 bytes each
+_BLOB_BYTES = 32 * 1024 * 1024  # of all contents that are kept by name
 
 
 class Memory:
@@ -37,6 +39,9 @@ class Memory:
         self.histories: Lru[tuple[Commit, ...]] = Lru(512)
         self.changes: Lru[tuple[ChangedFile, ...]] = Lru(256)
         self.folders: Lru[tuple[tuple[Entry, ...], ...]] = Lru(64)
+        # One more for each, so that nothing weighs nothing.
+        self.trees: Lru[Tree] = Lru(_TREE_FILES, lambda tree: len(tree.files) + 1)
+        self.blobs: Lru[bytes] = Lru(_BLOB_BYTES, lambda content: len(content) + 1)
         self.default_branches: Fresh[str] = Fresh(timedelta(seconds=60), clock.now)
         self._identity: Identity | None = None
         self._lock = threading.Lock()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 from bot.adapters.github import values
-from bot.adapters.github.git import blob_sha, branch_path, is_full_sha, readable
+from bot.adapters.github.git import EXECUTABLE, FILE, blob_sha, branch_path, is_full_sha, readable
 from bot.adapters.github.memory import LARGEST_KEPT
 from bot.adapters.github.values import understood
-from bot.ports import File, Refused, Role
+from bot.core.problems import OutsideFailure
+from bot.ports import File, Refused, Role, Tree, TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -172,6 +173,9 @@ class Reading:
         known = self._memory.files.get(key)
         if known is not None or self._memory.absent.get(key):
             return known
+        known = self._put_together(path, sha)
+        if known is not None:
+            return known
         answer = self._client.send(
             "GET", f"{self._path}/contents/{quoted}", params={"ref": sha}, answers={HTTPStatus.NOT_FOUND}
         )
@@ -186,6 +190,18 @@ class Reading:
         self._memory.read_from.put(commit, value=True)
         if len(found.content) <= LARGEST_KEPT:
             self._memory.files.put(key, found)
+            self._memory.blobs.put((*self._scope, found.blob), found.content)
+        return found
+
+    def _put_together(self, path: str, sha: str) -> File | None:
+        """Give a file without a request, where the commit's tree and the file's content are known."""
+        tree = self._memory.trees.get((*self._scope, sha))
+        entry = next((f for f in tree.files if f.path == path), None) if tree is not None else None
+        content = self._memory.blobs.get((*self._scope, entry.blob)) if entry is not None else None
+        if entry is None or content is None:
+            return None
+        found = File(path, content, entry.blob)
+        self._memory.files.put((*self._scope, sha, path), found)
         return found
 
     def _file(self, path: str, data: Any) -> File:
@@ -196,12 +212,72 @@ class Reading:
                 raise Refused("Not a plain file.")
             blob = str(data["sha"])
             # Beyond 1 MB the content is left out, and the encoding is "none".
-            if data["encoding"] != "base64":
-                data = self._client.get(f"{self._path}/git/blobs/{quote(blob, safe='')}")
-            content = base64.b64decode(data["content"])
+            content = base64.b64decode(data["content"]) if data["encoding"] == "base64" else self._blob(blob)
         if blob_sha(content) != blob:
             raise Refused("Not a plain file.")
         return File(path, content, blob)
+
+    def tree(self, sha: str) -> Tree:
+        """Give the plain files of a commit, ``truncated`` beyond 100,000 entries or 7 MB (GitHub's limits).
+
+        Raises:
+            Missing: There is no such commit.
+            ValueError: ``sha`` is not a full sha: what it names could change.
+        """
+        if not is_full_sha(sha):
+            raise ValueError("A tree is read at a full sha.")
+        key = (*self._scope, sha)
+        known = self._memory.trees.get(key)
+        if known is not None:
+            return known
+        _, data = self._whole_tree(sha)
+        with understood("a tree"):
+            plain = (row for row in data["tree"] if row["mode"] in {FILE, EXECUTABLE})
+            files = tuple(
+                TreeFile(str(row["path"]), str(row["sha"]), int(row.get("size", 0))) for row in plain
+            )
+            found = Tree(files, truncated=bool(data["truncated"]))
+        self._memory.trees.put(key, found)
+        return found
+
+    def _whole_tree(self, sha: str) -> tuple[str, Any]:
+        """Give the sha that GitHub knows a commit's tree by, and its listing of all below. Raises ``Missing``."""
+        trees, whole = f"{self._path}/git/trees", {"recursive": "1"}
+        # A commit's sha does for its tree's, which is known to work and documented for branches only.
+        answers = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
+        answer = self._client.send("GET", f"{trees}/{quote(sha, safe='')}", params=whole, answers=answers)
+        if answer.status not in answers:
+            return sha, answer.data
+        data = self._client.get(f"{self._path}/git/commits/{quote(sha, safe='')}")
+        with understood("a commit"):
+            root = str(data["tree"]["sha"])
+        return root, self._client.get(f"{trees}/{quote(root, safe='')}", params=whole)
+
+    def blob(self, name: str) -> bytes:
+        """Give a content by its sha.
+
+        Raises:
+            Missing: There is no such blob.
+            OutsideFailure: As always, and when GitHub gave another content.
+            ValueError: ``name`` is not a full sha.
+        """
+        if not is_full_sha(name):
+            raise ValueError("A blob is read by its full sha.")
+        key = (*self._scope, name)
+        known = self._memory.blobs.get(key)
+        if known is not None:
+            return known
+        content = self._blob(name)
+        if blob_sha(content) != name:
+            raise OutsideFailure("GitHub gave another content than it was asked for.")
+        if len(content) <= LARGEST_KEPT:
+            self._memory.blobs.put(key, content)
+        return content
+
+    def _blob(self, name: str) -> bytes:
+        data = self._client.get(f"{self._path}/git/blobs/{quote(name, safe='')}")
+        with understood("a blob"):
+            return base64.b64decode(data["content"])
 
     def history(self, path: str, sha: str, *, limit: int = 30) -> tuple[Commit, ...]:
         """Give the commits that changed ``path``, newest first, reachable from ``sha``.

@@ -124,19 +124,10 @@ class GitHubRepository(Reading):
         return levels
 
     def _listed(self, parent: str, folders: Sequence[str]) -> tuple[tuple[Entry, ...], ...]:
-        trees = f"{self._path}/git/trees"
-        answers = {HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY}
-        whole = {"recursive": "1"}
-        # A commit's sha does for its tree's, which is known to work and documented for branches only.
-        answer = self._client.send("GET", f"{trees}/{quote(parent, safe='')}", params=whole, answers=answers)
+        sha, data = self._whole_tree(parent)
         with understood("a tree"):
-            if answer.status in answers:
-                parent = str(
-                    self._client.get(f"{self._path}/git/commits/{quote(parent, safe='')}")["tree"]["sha"]
-                )
-                answer = self._client.send("GET", f"{trees}/{quote(parent, safe='')}", params=whole)
-            if not answer.data["truncated"]:
-                rows = answer.data["tree"]
+            if not data["truncated"]:
+                rows = data["tree"]
                 prefixes = [
                     "/".join([*folders[:depth], ""]) if depth else "" for depth in range(len(folders) + 1)
                 ]
@@ -144,9 +135,8 @@ class GitHubRepository(Reading):
                 return tuple(level for depth, level in enumerate(listed) if level or not depth)
             # A very large repository: folder after folder.
             levels: list[tuple[Entry, ...]] = []
-            sha = parent
             for name in [*folders, None]:
-                data = self._client.get(f"{trees}/{sha}")
+                data = self._client.get(f"{self._path}/git/trees/{quote(sha, safe='')}")
                 if data["truncated"]:
                     raise Refused("A folder with more entries than GitHub lists.")
                 levels.append(_entries(data["tree"], ""))

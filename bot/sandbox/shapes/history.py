@@ -24,6 +24,8 @@ Json = dict[str, Any]
 _NOREPLY = re.compile(r"(\d+)\+.+@users\.noreply\.github\.com")
 _CHANGES = ("added", "removed", "modified")
 LARGEST_SHOWN = 1_000_000  # bytes of a file that the contents API shows inline
+# A recursive listing ends at 7 MB too; GitHub does not say of what, so that is left out here.
+MOST_LISTED = 100_000  # entries of a tree
 _KINDS = {"120000": "symlink", "160000": "submodule", "040000": "dir"}
 
 
@@ -209,17 +211,22 @@ def branch_shape(
 
 
 def tree_shape(repository: Repository, sha: str, entries: Sequence[TreeEntry], urls: Urls) -> Json:
-    """Give a tree as ``git-tree``."""
+    """Give a tree as ``git-tree``; very many entries are cut, as GitHub does."""
     api = f"{urls.api}/repos/{repository.full_name}"
     listed = []
-    for entry in entries:
+    for entry in entries[:MOST_LISTED]:
         item: Json = {"path": entry.path, "mode": entry.mode, "type": entry.kind, "sha": entry.sha}
         if entry.size is not None:
             item["size"] = entry.size
         if entry.kind != "commit":
             item["url"] = f"{api}/git/{entry.kind}s/{entry.sha}"
         listed.append(item)
-    return {"sha": sha, "url": f"{api}/git/trees/{sha}", "tree": listed, "truncated": False}
+    return {
+        "sha": sha,
+        "url": f"{api}/git/trees/{sha}",
+        "tree": listed,
+        "truncated": len(entries) > MOST_LISTED,
+    }
 
 
 def content_shape(
