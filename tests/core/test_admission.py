@@ -169,3 +169,59 @@ class TestBothVoices:
     def test_any_name(self, name: str) -> None:
         assert is_label(name) == (refusal(Facts(name, ALL)) is None)
         assert is_qualified(name) == (of_traffic(Target(name, 100)) is None)
+
+
+class TestRoute:
+    """In a Route: exactly one of ``revisionName`` and ``configurationName``, and no default for an empty block."""
+
+    @pytest.mark.parametrize(
+        ("target", "text"),
+        [
+            pytest.param(Target(None, 100, configuration="shop"), None, id="a configuration"),
+            pytest.param(Target("shop-v1", 100), None, id="a revision"),
+            pytest.param(
+                Target(None, 100),
+                "expected exactly one, got neither: "
+                "spec.traffic[0].configurationName, spec.traffic[0].revisionName",
+                id="neither",
+            ),
+            pytest.param(
+                Target("a b", 100, configuration="c d"),
+                "expected exactly one, got both: spec.traffic[0].configurationName, spec.traffic[0].revisionName",
+                id="both, whatever their names",
+            ),
+            pytest.param(
+                Target("shop-v1", 100, latest=True, configuration="shop"),
+                "expected exactly one, got both: spec.traffic[0].configurationName, spec.traffic[0].revisionName\n"
+                'may not set revisionName "shop-v1" when latestRevision is true: spec.traffic[0].latestRevision',
+                id="both, and the latest",
+            ),
+            pytest.param(
+                Target(None, 100, latest=False, configuration="shop"),
+                'may not set revisionName "" when latestRevision is false: spec.traffic[0].latestRevision',
+                id="a configuration and not its latest",
+            ),
+        ],
+    )
+    def test_targets(self, target: Target, text: str | None) -> None:
+        assert refusal(Facts("shop", (target,), kind="Route")) == text
+
+    def test_names_of_configurations(self) -> None:
+        text = refusal(Facts("shop", (Target(None, 100, configuration="a/"),), kind="Route"))
+        assert text is not None
+        assert text.startswith(
+            'invalid key name "a/": spec.traffic[0].configurationName\nname part must be non-empty'
+        )
+
+    def test_no_targets(self) -> None:
+        assert refusal(Facts("shop", (), kind="Route")) == "Traffic targets sum to 0, want 100: spec.traffic"
+
+    def test_a_service_sets_none(self) -> None:
+        text = "must not set the field(s): spec.traffic[0].configurationName"
+        assert refusal(Facts("shop", (Target(None, 100, configuration="a b"),))) == text
+        assert refusal(Facts("shop", ALL, configurations=frozenset({0}))) == text
+
+    @given(name=names)
+    def test_any_name(self, name: str) -> None:
+        target = Target(None, 100, configuration=name)
+        assert is_qualified(name) == (refusal(Facts("shop", (target,), kind="Route")) is None)

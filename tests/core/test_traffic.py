@@ -218,3 +218,48 @@ class TestRepetition:
         began = shift(before, stable="shop-v1", candidate="shop-v2", weight=0)
         rolling = shift(began, stable="shop-v1", candidate="shop-v2", weight=weight)
         assert give_back(rolling, stable="shop-v1", candidate="shop-v2") == began
+
+
+class TestConfigurations:
+    """A Route's target of a configuration floats, and is never re-used for a revision."""
+
+    def test_it_floats(self) -> None:
+        assert Target(configuration="shop").floats
+        assert Target(configuration="shop", latest=False).floats
+        assert Target(configuration="shop", percent=40).shown == "@latest"
+        assert split(Target(configuration="shop", percent=40)).floating_percent == 40
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            pytest.param(
+                split(Target(configuration="shop", percent=100, slot=0)),
+                split(Target("shop-v1", 75, "current"), Target("shop-v2", 25, "candidate")),
+                id="an untagged one goes",
+            ),
+            pytest.param(
+                split(Target(configuration="shop", percent=100, tag="blue", slot=0)),
+                split(
+                    Target(configuration="shop", percent=0, tag="blue"),
+                    Target("shop-v1", 75, "current"),
+                    Target("shop-v2", 25, "candidate"),
+                ),
+                id="a tagged one keeps its URL",
+            ),
+            pytest.param(
+                split(
+                    Target(configuration="shop", percent=90, tag="current", slot=0),
+                    Target(configuration="next", percent=10, tag="candidate", slot=1),
+                ),
+                split(
+                    Target(configuration="shop", percent=0, tag="current"),
+                    Target(configuration="next", percent=0, tag="candidate"),
+                    Target("shop-v1", 75),
+                    Target("shop-v2", 25),
+                ),
+                id="one with the bot's own tag keeps it",
+            ),
+        ],
+    )
+    def test_shift(self, before: Split, after: Split) -> None:
+        assert shift(before, stable="shop-v1", candidate="shop-v2", weight=25) == after
