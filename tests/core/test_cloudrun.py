@@ -85,12 +85,12 @@ class TestProblems:
             pytest.param(
                 replace(SHOP, kind="Route"), "cloud-run-refuses", "`Route`", id="Routes are read only"
             ),
-            pytest.param(replace(SHOP, namespace="shop-prod-1"), None, "", id="a project's id"),
+            pytest.param(replace(SHOP, namespace="stage1"), None, "", id="a project's id"),
             pytest.param(replace(SHOP, namespace="example.com:shop-1"), None, "", id="an id with a domain"),
             pytest.param(replace(SHOP, namespace="123456789012"), None, "", id="a project's number"),
             pytest.param(replace(SHOP, namespace=None), None, "", id="no namespace"),
             pytest.param(
-                replace(SHOP, namespace="prod"), "cloud-run-refuses", "`prod`", id="too short for a project"
+                replace(SHOP, namespace="stage"), "cloud-run-refuses", "`stage`", id="too short for a project"
             ),
             pytest.param(
                 replace(SHOP, namespace="shop-"), "cloud-run-refuses", "`shop-`", id="a dash at the end"

@@ -80,6 +80,9 @@ class TestMarks:
                 id="Cloud Deploy, annotation",
             ),
             pytest.param(
+                HTTP, label("app.kubernetes.io/managed-by", "Flagger"), "Flagger", id="a capital letter"
+            ),
+            pytest.param(
                 HTTP,
                 label("app.kubernetes.io/managed-by", "google-cloud-deploy"),
                 "Cloud Deploy",

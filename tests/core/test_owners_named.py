@@ -83,6 +83,12 @@ class TestNamedBy:
                 id="Gateway plugin, list and namespace",
             ),
             pytest.param(
+                holder(HTTP, namespace="live"),
+                rollout(PLUGIN % "{httpRoutes: [{name: shop}], namespace: test}"),
+                None,
+                id="Gateway plugin, another namespace",
+            ),
+            pytest.param(
                 holder(GRPC),
                 rollout(PLUGIN % "{grpcRoutes: [{name: shop}]}"),
                 "Argo Rollouts",
