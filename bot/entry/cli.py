@@ -23,7 +23,6 @@ LATER = "Planned: this version cannot do these yet"
 
 PLANNED = {
     "plan": "Show the calendar of a rollout.",
-    "migrate": "Rewrite a legacy manifest to `template` and `traffic`.",
     "rules": "Show the rule sets and try them.",
     "audit": "List who moved which traffic, from Git.",
 }
@@ -128,6 +127,26 @@ def traffic(
 
     flags = Flags(tuple(untag or ()), tuple(tag or ()), tuple(shares or ()))
     raise typer.Exit(run(Asked(file, flags, service, write)))
+
+
+@app.command()
+def migrate(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A manifest; - for standard input.")],
+    *,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this service; default: all of the file.")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Rewrite the file in place.")] = False,
+) -> None:
+    """Rewrite a legacy manifest (v1alpha1 runLatest, pinned, release) to `template` and `traffic` of v1.
+
+    The file goes to standard output, with all comments, and no byte changed outside of what is rewritten. Fields
+    that v1 does not have are dropped and named on standard error. Exit status 1, and nothing written, where the
+    result would not be what the server's own conversion gives. A file of v1 stays as it is.
+    """
+    from bot.entry.migrate_command import Asked, run  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run(Asked(file, service, write)))
 
 
 @app.command()

@@ -73,7 +73,7 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
             pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
     own = check_editable(source, root, "The document")
     reader = Reader(source)
-    metadata = _metadata(source, reader, own.get("metadata"), root)
+    metadata = read_metadata(source, reader, own.get("metadata"), root)
     name = metadata["name"]
     spec = check_editable(source, own["spec"].value, "`spec`")
     plain = reader.plain(own["spec"].value)
@@ -155,7 +155,12 @@ def _is_legacy(root: Mapping) -> bool:
     )
 
 
-def _metadata(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> dict[str, Any]:
+def read_metadata(source: Source, reader: Reader, pair: Pair | None, root: Mapping) -> dict[str, Any]:
+    """Give a document's metadata with its name, and its namespace or ``None``.
+
+    Raises:
+        Declined: ``split-invalid``, ``template-language``.
+    """
     plain = reader.plain(pair.value) if pair else None
     at = pair.key.start if pair else root.start
     name = plain.get("name") if isinstance(plain, dict) else None
