@@ -37,21 +37,28 @@ class OfService(Command):
 
 @dataclass(frozen=True, slots=True)
 class Canary(OfService):
-    """``/canary 25``. ``weights`` are whole percents, one or more; the first is where it starts."""
+    """``/canary 25``. ``weights`` are whole percents, one or more; the first is where it starts.
+
+    ``stable`` and ``candidate`` are revisions or destinations; ``route`` is a rule's name or place.
+    """
 
     verb: ClassVar[str] = "canary"
     weights: tuple[int, ...] = ()
     stable: str | None = None
     candidate: str | None = None
+    route: str | None = None
     sha: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Plan(OfService):
-    """``/canary plan 25``."""
+    """``/canary plan 25``; the other fields are those of ``Canary``."""
 
     verb: ClassVar[str] = "plan"
     weight: int | None = None
+    stable: str | None = None
+    candidate: str | None = None
+    route: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,14 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _COMMAND_LIKE_NUMBER = re.compile(r" {0,3}/canary +([0-9]+) *", re.ASCII)
 _DIGITS_THEN_TEXT = re.compile(r"([0-9]+)[^0-9A-Za-z_.,+%/-].*", re.ASCII | re.DOTALL)
 _NAME = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?", re.ASCII)
+# What a person types to tell objects apart: ``shop/customer``, ``virtualservice/customer``, ``vs/shop/customer``;
+# names of other kinds than Service are DNS subdomains, with dots.
+_QUALIFIED = re.compile(r"([A-Za-z][A-Za-z0-9.-]*/){0,2}[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.ASCII)
+# A destination: ``host/subset``, ``host:8080/subset``, ``namespace/name:80``.
+_DESTINATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/.][A-Za-z0-9._-]+)*", re.ASCII)
+_ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[0-9]{1,4}\])?", re.ASCII)
+LONGEST_REFERENCE = 253
+LATEST = "@latest"
 _NAME_CHARACTERS = re.compile(r"[a-z0-9-]+", re.ASCII)
 _OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.ASCII | re.DOTALL)
 _SHA = re.compile(r"[0-9a-fA-F]{7,40}", re.ASCII)
@@ -280,7 +288,7 @@ def name(line: Line, word: Word, *, what: str = "Service", known: Collection[str
             "Write the name behind `=`.",
             at=(word.start, word.start + 1),
         )
-    if is_name(word.text):
+    if is_name(word.text) or (what == "Service" and is_qualified(word.text)):
         return word.text
     foreign = [c for c in word.text if not c.isascii()]
     rule = f"{what} names use a–z, 0–9 and '-'."
@@ -300,6 +308,41 @@ def name(line: Line, word: Word, *, what: str = "Service", known: Collection[str
 def is_name(text: str) -> bool:
     """Whether a text is a DNS-1035 name of at most 63 characters."""
     return len(text) <= LONGEST_NAME and _NAME.fullmatch(text) is not None
+
+
+def is_qualified(text: str) -> bool:
+    """Whether a text names an object together with its kind, its namespace or both, or as a DNS subdomain."""
+    return (
+        any(sign in text for sign in "/.")
+        and len(text) <= LONGEST_REFERENCE
+        and _QUALIFIED.fullmatch(text) is not None
+    )
+
+
+def reference(line: Line, word: Word) -> str:
+    """Read a revision's name, a destination's, or ``@latest``.
+
+    Raises:
+        Declined: ``bad-name``.
+    """
+    text = word.text
+    is_destination = len(text) <= LONGEST_REFERENCE and _DESTINATION.fullmatch(text) is not None
+    if text == LATEST or (is_destination and any(sign in text for sign in ".:/")):
+        return text
+    return name(line, word, what="Revision")
+
+
+def route(line: Line, word: Word) -> str:
+    """Read the name or the place of a rule, like ``primary`` or ``http[1]``.
+
+    Raises:
+        Declined: ``bad-name``.
+    """
+    if len(word.text) > LONGEST_NAME or _ROUTE.fullmatch(word.text) is None:
+        at = (word.start, max(word.end, word.start + 1))
+        message = "A rule is named by its own name, or by its place like `http[1]`."
+        decline(line, "bad-name", message, "Leave `route=` out to see which there are.", at=at)
+    return word.text
 
 
 def sha(line: Line, word: Word) -> str:

@@ -59,7 +59,8 @@ def rollout_id(service_key: str, *, stable: str, candidate: str, pull: int, comm
     It is made of what began it, the comment included: the same revision may be tried again
     after a rollback, and that is another rollout.
     """
-    name = service_key.rpartition("/")[2]
+    # Names of routes may have dots; the id is a part of a branch's name and of many texts.
+    name = re.sub(r"[^a-z0-9-]", "-", service_key.rpartition("/")[2], flags=re.ASCII)
     return f"{name}-{_digest([service_key, stable, candidate, pull, comment])}"
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bot.core.checks import BUTTONS
 from bot.core.markers import Answer, Proposal
 from bot.core.text import LONGEST_SHOWN, cell, code, code_block, pointed, printable
+from bot.core.traffic import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +58,15 @@ def split_table(before: Split | None, after: Split) -> str:
     for column, split in enumerate((before, after)):
         for target in split.targets if split else ():
             row = rows.setdefault((target.shown, target.tag), ["–", "–"])
-            row[column] = f"{target.effective_percent} %"
-    lines = ["| revision | tag | before | after |", "|---|---|---:|---:|"]
+            about = "" if split is None or split.exact else "≈ "
+            row[column] = f"{about}{target.effective_percent} %"
+    tagged = after.shape is not Shape.WEIGHTS
+    lines = [f"| {after.shape.noun} |{' tag |' if tagged else ''} before | after |"]
+    lines.append(f"|---|{'---|' if tagged else ''}---:|---:|")
     for (name, tag), (old, new) in rows.items():
         shown = f"**{new}**" if old != new else new
-        lines.append(f"| {cell(name)} | {cell(tag) if tag else ''} | {old} | {shown} |")
+        tags = f" {cell(tag) if tag else ''} |" if tagged else ""
+        lines.append(f"| {cell(name)} |{tags} {old} | {shown} |")
     return "\n".join(lines)
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from bot.core import naming
+from bot.core import moving, naming
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
-from bot.core.traffic import Split, finish, give_back, shift
+from bot.core.traffic import Shape, Split
 from bot.core.trailers import CANCEL, ROLLBACK, Record
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ NOTHING = Rollout(Phase.NONE, None, 0)
 
 def holds(split: Split, record: Record, weight: int) -> bool:
     """Whether a split is a rollout's step to ``weight``, and nothing else."""
-    if split.floating_percent:
+    if split.floating_percent or not split.exact:
         return False
     if weight == ALL:
         return split.percent_of(record.candidate) == ALL
@@ -81,7 +81,7 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
     if record is None:
         return NOTHING
     if record.step == ROLLBACK:
-        back = split.percent_of(record.stable) == ALL and not split.floating_percent
+        back = split.percent_of(record.stable) == ALL and not split.floating_percent and split.exact
         return Rollout(Phase.ROLLED_BACK, record, 0) if back else NOTHING
     reached = next((w for w in record.steps if w >= record.weight and holds(split, record, w)), None)
     if reached is None:
@@ -103,11 +103,15 @@ def _counted(records: Iterable[Record]) -> Iterator[Record]:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a manifest says at one commit. ``template`` has no ``metadata.name``."""
+    """What a manifest says at one commit. ``template`` has no ``metadata.name``.
+
+    ``names_revisions`` says whether the bot may write the candidate's name into the template.
+    """
 
     split: Split
     template: Any
     template_name: str | None
+    names_revisions: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,7 @@ class StartFacts:
     weights: tuple[int, ...]
     stable: str | None = None
     candidate: str | None = None
+    route: str = ""
     armed: Record | None = None  # the record of an unmerged rollout on the same pull request
     merged: bool = False  # the pull request is merged: the target is the base branch's file
 
@@ -147,6 +152,11 @@ class StartFacts:
     def service(self) -> str:
         """The service's name."""
         return self.key.rpartition("/")[2]
+
+    @property
+    def example(self) -> str:
+        """The command without its names, for a remedy."""
+        return f"/canary {' '.join(map(str, self.weights))}"
 
 
 def candidate_name(facts: StartFacts) -> tuple[str, bool]:
@@ -217,14 +227,108 @@ def stable_name(facts: StartFacts, candidate: str) -> str:
     )
 
 
+def pair_of(facts: StartFacts) -> tuple[str, str]:
+    """Give stable and candidate where no template brings a revision: of the split itself, or as named.
+
+    Raises:
+        Declined: ``unknown-stable``, ``unknown-candidate``, ``which-destination``; nothing is guessed.
+    """
+    split = facts.target.split
+    running = facts.running
+    record = running.record if running.phase is Phase.ROLLING else None
+    own = facts.target.template_name
+    named = [t.revision for t in split.targets if t.revision and not t.floats]
+    heaviest = facts.base_split.heaviest
+    stable, candidate = facts.stable, facts.candidate
+    if split.shape is Shape.WEIGHTS:
+        stable, candidate = (_picked(split, name) for name in (stable, candidate))
+    fresh = (
+        own if own is not None and facts.before is not None and own != facts.before.template_name else None
+    )
+    if stable is None and record is not None and record.route == facts.route:
+        stable = record.stable
+        if candidate is None and fresh is None and record.candidate in named:
+            candidate = record.candidate
+    if stable is None:
+        alone = heaviest is not None and _leads(facts.base_split) and not heaviest.floats
+        stable = heaviest.revision if alone and heaviest is not None else None
+    if stable is None and facts.before is not None:
+        stable = facts.before.template_name
+    if candidate is None:
+        others = [name for name in dict.fromkeys(named) if name != stable]
+        candidate = fresh or (others[0] if len(others) == 1 else None)
+    if stable is None:
+        raise Declined(_unknown_stable(facts))
+    if candidate is None:
+        raise Declined(_unknown_candidate(facts, named, stable))
+    return stable, candidate
+
+
+def _leads(split: Split) -> bool:
+    """Whether one target has more than any other."""
+    shares = sorted((t.effective_percent for t in split.targets), reverse=True)
+    return bool(shares) and shares[0] > 0 and (len(shares) == 1 or shares[0] > shares[1])
+
+
+def _picked(split: Split, name: str | None) -> str | None:
+    """Give the destination that a person means: all of its name, or its last part where only one has that."""
+    names = [t.revision for t in split.targets if t.revision]
+    if name is None or name in names:
+        return name
+    short = [n for n in names if name in {n.rpartition("/")[2], n.partition(":")[0]}]
+    if len(short) == 1:
+        return short[0]
+    raise Declined(
+        Problem(
+            "which-destination",
+            f"{'Several destinations are' if short else 'No destination of the rule is'} {code(name)}.",
+            f"The rule has {', '.join(map(code, names))}.",
+        )
+    )
+
+
+def _unknown_stable(facts: StartFacts) -> Problem:
+    names = ", ".join(code(t.shown) for t in facts.target.split.targets)
+    if facts.target.split.shape is Shape.WEIGHTS:
+        return Problem(
+            "which-destination",
+            f"The rule does not say which destination is stable and which the candidate: {names}.",
+            f"Name them: `{facts.example} stable=NAME candidate=NAME`.",
+        )
+    return Problem(
+        "unknown-stable",
+        f"Git does not say which revision of {code(facts.service)} serves now: it gives all traffic to {names}.",
+        f"Name it: `{facts.example} stable=REVISION candidate=REVISION`.",
+    )
+
+
+def _unknown_candidate(facts: StartFacts, named: list[str], stable: str) -> Problem:
+    if facts.target.split.shape is Shape.WEIGHTS and len(named) == 1:
+        return Problem(
+            "unknown-candidate",
+            f"The rule has one destination only, {code(stable)}.",
+            "Add the candidate's destination to the rule, with the weight 0.",
+        )
+    others = ", ".join(code(name) for name in named if name != stable)
+    return Problem(
+        "unknown-candidate" if facts.target.split.shape is not Shape.WEIGHTS else "which-destination",
+        f"Nothing says which {facts.target.split.shape.noun} is to be tried"
+        + (f": {others}." if others else f" beside {code(stable)}."),
+        f"Name it: `{facts.example} candidate=NAME`.",
+    )
+
+
 def start(facts: StartFacts) -> Started:
     """Plan the first step of a rollout.
 
     Raises:
-        Declined: As ``candidate_name``, ``stable_name`` and ``shift``; ``steps-not-rising``.
+        Declined: As ``candidate_name``, ``stable_name``, ``pair_of`` and ``moving.to_weight``.
     """
-    candidate, write_name = candidate_name(facts)
-    stable = stable_name(facts, candidate)
+    if facts.target.names_revisions:
+        candidate, write_name = candidate_name(facts)
+        stable = stable_name(facts, candidate)
+    else:
+        (stable, candidate), write_name = pair_of(facts), False
     first = facts.weights[0]
     steps = facts.weights if len(facts.weights) > 1 else facts.rules.steps_from(first)
     armed = facts.armed
@@ -248,6 +352,7 @@ def start(facts: StartFacts) -> Started:
         rules=facts.rules.id,
         requested_by=facts.requested_by,
         comment=facts.comment,
+        route=facts.route,
     )
     split = moved(facts.target.split, record, first)
     return Started(split, candidate if write_name else None, record)
@@ -257,11 +362,9 @@ def moved(split: Split, record: Record, weight: int) -> Split:
     """Give the split in which a rollout's candidate has ``weight``; 100 ends the rollout.
 
     Raises:
-        Declined: As ``shift``.
+        Declined: As ``moving.to_weight``.
     """
-    if weight == ALL:
-        return finish(split, stable=record.stable, candidate=record.candidate)
-    return shift(split, stable=record.stable, candidate=record.candidate, weight=weight)
+    return moving.to_weight(split, stable=record.stable, candidate=record.candidate, weight=weight)
 
 
 def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: int) -> Record:
@@ -282,9 +385,9 @@ def rolled_back(split: Split, record: Record) -> Split:
     """Give the split after a rollback.
 
     Raises:
-        Declined: As ``shift``.
+        Declined: As ``moving.to_weight``.
     """
-    return give_back(split, stable=record.stable, candidate=record.candidate)
+    return moving.back(split, stable=record.stable, candidate=record.candidate)
 
 
 @dataclass(frozen=True, slots=True)

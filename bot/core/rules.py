@@ -68,10 +68,11 @@ class RuleSet:
 
 @dataclass(frozen=True, slots=True)
 class ServiceConfig:
-    """What ``services.NAME`` says."""
+    """What ``services.NAME`` says. ``route`` is a rule's name or place, for a mesh or gateway object."""
 
     file: str | None = None
     rules: str | None = None
+    route: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +82,13 @@ class Config:
     rules: str = "standard"
     services: Mapping[str, ServiceConfig] = field(default_factory=dict)
 
+    def of(self, service: str) -> ServiceConfig:
+        """Give what is said of one service, or nothing."""
+        return self.services.get(service, ServiceConfig())
+
     def rules_for(self, service: str) -> str:
         """Give the id of the rule set that a service follows."""
-        own = self.services.get(service)
-        return own.rules if own is not None and own.rules else self.rules
+        return self.of(service).rules or self.rules
 
 
 # Keys that the contract names and this version cannot follow yet. Saying so beats ignoring them:
@@ -270,7 +274,7 @@ def read_config(text: str, known_rules: tuple[str, ...]) -> Config:
         return _read_rules_id(reader, known_rules, value, at, key)
 
     def service(value: Any, key: str) -> ServiceConfig:
-        keys = {"file": reader.text, "rules": rules}
+        keys = {"file": reader.text, "rules": rules, "route": reader.text}
         return ServiceConfig(**reader.mapping(value, keys, f"`services.{key}`"))
 
     def services(value: Any, at: Any, key: str) -> dict[str, ServiceConfig]:

@@ -7,6 +7,7 @@ Source: Knative Serving v1, ``TrafficTarget``, its defaulting and its validation
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from enum import Enum
 
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
@@ -51,11 +52,30 @@ class Target:
         return "@latest" if self.floats else (self.revision or "")
 
 
+class Shape(Enum):
+    """How a manifest writes its split."""
+
+    TARGETS = "targets"  # Knative's block: targets come and go
+    RELEASE = "release"  # the v1alpha1 modes: stable, candidate, and what the server adds
+    WEIGHTS = "weights"  # Istio and the Gateway API: proportions between destinations that stay
+
+    @property
+    def noun(self) -> str:
+        """What a reader calls one target."""
+        return "destination" if self is Shape.WEIGHTS else "revision"
+
+
 @dataclass(frozen=True, slots=True)
 class Split:
-    """All targets of a service, in the file's order."""
+    """All targets of a service, in the file's order.
+
+    ``exact`` is false where weights are no whole percents: they are shown rounded then, and are no step of
+    any rollout.
+    """
 
     targets: tuple[Target, ...]
+    shape: Shape = Shape.TARGETS
+    exact: bool = True
 
     @property
     def total(self) -> int:

@@ -18,7 +18,8 @@ TRAFFIC = "traffic"
 Step = int | Literal["rollback", "cancel"]
 _TRAILER = re.compile(r"[ \t*>-]*(Canary-[A-Za-z]+(?:-[A-Za-z]+)*): ?([^\r\n]{0,500})", re.ASCII)
 _ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
-_NAME = re.compile(r"[A-Za-z0-9._/-]{1,253}", re.ASCII)
+_NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,253}", re.ASCII)  # a revision, or a destination of a route
+_ROUTE = re.compile(r"[A-Za-z0-9._-]{0,63}(\[[0-9]{1,4}\])?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 
 
@@ -29,7 +30,8 @@ class Record:
     ``service`` is ``path#namespace/name``; ``weight`` is the candidate's share after the commit,
     whole percent; ``steps`` are all weights of the rollout, rising to 100. ``pull`` is the pull
     request the rollout began on. ``step`` is the step's place counted from 1, or ``rollback``,
-    or ``cancel`` (an unmerged rollout was taken back).
+    or ``cancel`` (an unmerged rollout was taken back). ``route`` is the rule of a mesh or gateway object,
+    empty for all else.
     """
 
     service: str
@@ -43,6 +45,7 @@ class Record:
     rules: str
     requested_by: str
     comment: int
+    route: str = ""
 
     def trailers(self) -> str:
         """Give the lines that stand at the end of the commit's message.
@@ -64,6 +67,8 @@ class Record:
             "Requested-By": self.requested_by,
             "Comment": self.comment,
         }
+        if self.route:
+            lines["Route"] = self.route
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
         if len(records(text)) != 1 or records(text)[0].service != self.service:
             raise ValueError(f"no trailers: {self}")
@@ -148,6 +153,7 @@ def _record(group: dict[str, str]) -> Record | None:
         or not _ROLLOUT.fullmatch(rollout)
         or not all(_NAME.fullmatch(n) for n in names)
         or not _LOGIN.fullmatch(requested_by)
+        or not _ROUTE.fullmatch(group.get("Route", ""))
         or "#" not in group["Service"]
     ):
         return None
@@ -163,6 +169,7 @@ def _record(group: dict[str, str]) -> Record | None:
         rules=group.get("Rules", "standard"),
         requested_by=requested_by,
         comment=comment,
+        route=group.get("Route", ""),
     )
 
 

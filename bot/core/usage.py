@@ -8,8 +8,9 @@ from typing import Literal
 OPTIONS = {
     "service": "the service, like its name in front of the percent",
     "app": "the same",
-    "stable": "the revision that serves now, where Git does not know its name",
-    "candidate": "the revision that is tried, where it is not the manifest's own",
+    "stable": "the revision or destination that serves now, where Git does not know its name",
+    "candidate": "the revision or destination that is tried, where it is not the manifest's own",
+    "route": "the rule of a VirtualService or a route, by its name or place like `http[1]`",
     "sha": "act only if this is the head commit, 7 to 40 hexadecimal digits",
 }
 
@@ -42,7 +43,7 @@ USAGES: tuple[Usage, ...] = (
         "Several numbers are the steps; they rise, and the last one is 100.",
         who="write",
         example="/canary 25",
-        options=(*_SERVICE, "stable", "candidate", "sha"),
+        options=(*_SERVICE, "stable", "candidate", "route", "sha"),
     ),
     Usage(
         "plan",
@@ -50,7 +51,7 @@ USAGES: tuple[Usage, ...] = (
         "Show the diff, the split and the calendar of all steps; nothing is written.",
         who="read",
         example="/canary plan 25",
-        options=_SERVICE,
+        options=(*_SERVICE, "stable", "candidate", "route"),
     ),
     Usage(
         "promote",

@@ -141,19 +141,24 @@ def _canary(given: Arguments, known: Collection[str]) -> Command:
         weights.append(grammar.percent(line, word))
     _check_steps(line, words, weights)
     options = given.options
-    revisions = {
-        key: grammar.name(line, options[key], what="Revision")
-        for key in ("stable", "candidate")
-        if key in options
-    }
+    stable, candidate, route = _names(given)
     sha = grammar.sha(line, options["sha"]) if "sha" in options else None
     return Canary(
         service=service,
         weights=tuple(weights),
-        stable=revisions.get("stable"),
-        candidate=revisions.get("candidate"),
+        stable=stable,
+        candidate=candidate,
+        route=route,
         sha=sha,
     )
+
+
+def _names(given: Arguments) -> tuple[str | None, str | None, str | None]:
+    """Read ``stable=``, ``candidate=`` and ``route=``."""
+    line, options = given.line, given.options
+    stable = grammar.reference(line, options["stable"]) if "stable" in options else None
+    candidate = grammar.reference(line, options["candidate"]) if "candidate" in options else None
+    return stable, candidate, grammar.route(line, options["route"]) if "route" in options else None
 
 
 def _usage_line() -> str:
@@ -203,7 +208,8 @@ def _plan(given: Arguments, known: Collection[str]) -> Command:
     service, words = _service(given, known, grammar.looks_like_number)
     weight = grammar.percent(given.line, words[0]) if words else None
     _nothing_more(given.line, words[1:], "after the weight", "`plan` takes one percent.")
-    return Plan(service=service, weight=weight)
+    stable, candidate, route = _names(given)
+    return Plan(service=service, weight=weight, stable=stable, candidate=candidate, route=route)
 
 
 def _promote(given: Arguments, known: Collection[str]) -> Command:

@@ -152,15 +152,28 @@ def shift(weights: Weights, *, stable: int, candidate: int, percent: int) -> Shi
                 "Set them to 0 by hand first, or name the two that the rollout is about.",
             )
         )
-    total = weights.total
-    keeps = total > 0 and total * percent % 100 == 0
+    wanted = [0] * len(effective)
+    wanted[stable], wanted[candidate] = 100 - percent, percent
+    return set_percents(weights, tuple(wanted))
+
+
+def set_percents(weights: Weights, percents: tuple[int, ...]) -> Shifted:
+    """Give what is written so that each destination has its whole percent.
+
+    The sum of the weights stays where all percents divide it evenly, else it becomes 100.
+
+    Args:
+        weights: As read from the file.
+        percents: For each destination, by slot; they sum to 100.
+    """
+    total, effective = weights.total, weights.effective
+    keeps = total > 0 and all(total * percent % 100 == 0 for percent in percents)
     scale = total if keeps else SCALE
-    share = scale * percent // 100
-    wanted = list(effective)
-    wanted[stable], wanted[candidate] = scale - share, share
+    wanted = [scale * percent // 100 for percent in percents]
     note = ""
     if not keeps:
-        before = f"they summed to {total}, which {percent} % does not divide evenly"
+        uneven = next((p for p in reversed(percents) if total * p % 100), 0)
+        before = f"they summed to {total}, which {uneven} % does not divide evenly"
         note = f"The weights sum to {SCALE} now; {before if total else 'before, none of them had any'}."
     return Shifted(
         tuple(

@@ -26,8 +26,8 @@ from bot.core.rules import CONFIG_PATH
 from bot.core.text import code
 from bot.entry import show
 from bot.entry.locate import SUFFIXES
-from bot.manifests.knative import find_services
 from bot.manifests.source import LARGEST_FILE
+from bot.manifests.workload import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -120,9 +120,9 @@ def read_tree(folder: Path) -> trees.Tree:
         there.add(path)
         if path == CONFIG_PATH:
             config = content.decode("utf-8", "replace")
-        found = find_services(content, path)
+        found = find(content, path)
         services += [
-            trees.Service(m.name, Place(m.path, m.line), dict(m.annotations)) for m in found.manifests
+            trees.Service(w.name, Place(w.path, w.line), dict(w.annotations)) for w in found.workloads
         ]
         unreadable += found.problems
         if is_workflow(path) or Path(path).name in KUSTOMIZATIONS or _TELLING.search(content):

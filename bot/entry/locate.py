@@ -13,8 +13,8 @@ from bot.adapters.worktree import Base
 from bot.core import trailers
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
-from bot.manifests.knative import is_candidate
 from bot.manifests.source import LARGEST_FILE
+from bot.manifests.workload import may_hold
 from bot.ports import ChangedFile
 
 if TYPE_CHECKING:
@@ -143,8 +143,11 @@ def _problem_of(folder: Path, file: Path) -> Problem | None:
         content = place.read_bytes()
     except OSError as error:
         return Problem("path-refused", f"{name} cannot be read: {error.strerror}.")
-    if not is_candidate(content):
-        return Problem("no-service", f"{name} holds no Service of `serving.knative.dev`.")
+    if not may_hold(content):
+        return Problem(
+            "no-service",
+            f"{name} holds no split: no Knative Service or Route, no VirtualService, no route of the Gateway API.",
+        )
     return None
 
 

@@ -16,7 +16,7 @@ from bot.entry.demo.needs import missing
 from bot.entry.demo.waiting import quiet_logs, serve_on
 from bot.entry.rehearsal import rehearsal
 from bot.entry.show import one_line, talk
-from bot.manifests.knative import find_services
+from bot.manifests.workload import find
 from bot.sandbox.errors import ApiError
 
 if TYPE_CHECKING:
@@ -74,9 +74,7 @@ def _has_service(run: Rehearsal, repo: str, number: int) -> bool:
     head = run.world.pull(repo, number).head_sha
     paths = [file.path for file in run.world.diff(repo, number) if file.status != "removed"]
     return any(
-        find_services(run.world.read(repo, head, path), path).manifests
-        for path in paths
-        if path.endswith(SUFFIXES)
+        find(run.world.read(repo, head, path), path).workloads for path in paths if path.endswith(SUFFIXES)
     )
 
 

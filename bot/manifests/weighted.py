@@ -7,12 +7,13 @@ back first.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.manifests.dialects import DIALECTS, OLD_GROUP
+from bot.manifests.nodes import Canon, canon
 from bot.manifests.source import LARGEST_DOCUMENT, Source, candidates
 from bot.manifests.splices import Draft, last_line
 from bot.manifests.weighted_edit import edit_weights, verify
@@ -36,6 +37,7 @@ class Route:
     ``lines`` the first and last line of its destinations, all counted from 1. ``matches`` are its
     conditions, one line each: the platform takes a request to a rule where one of them holds.
     ``foreign`` is set where another controller sets the weights: to be reported, not edited.
+    ``whole`` is all that the object says, to be compared with another version of it.
     """
 
     path: str
@@ -54,6 +56,7 @@ class Route:
     lines: tuple[int, int]
     weights: Weights
     foreign: Problem | None
+    whole: Canon | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -105,7 +108,8 @@ def find_routes(content: bytes, path: str, *, name: str | None = None) -> Routes
         if not isinstance(outcome, Object):
             problems += outcome
         elif name is None or outcome.name == name:
-            routes += [_route(outcome, rule) for rule in outcome.rules]
+            whole = canon(outcome.node)
+            routes += [_route(outcome, rule, whole) for rule in outcome.rules]
             problems += outcome.problems
     return Routes(tuple(routes), tuple(problems))
 
@@ -198,7 +202,7 @@ def _objects(source: Source, name: str | None) -> Iterator[Object | tuple[Proble
                 yield declined.problems
 
 
-def _route(owner: Object, rule: Rule) -> Route:
+def _route(owner: Object, rule: Rule, whole: Canon) -> Route:
     source = owner.source
     first = source.line(rule.block.key.start)
     last = last_line(source, rule.block.value, rule.block.key.end + 1)
@@ -219,6 +223,7 @@ def _route(owner: Object, rule: Rule) -> Route:
         lines=(first + 1, last + 1),
         weights=rule.weights,
         foreign=owner.foreign,
+        whole=whole,
     )
 
 

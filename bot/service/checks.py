@@ -15,7 +15,7 @@ from bot.core.problems import Declined, Place, Problem
 from bot.core.rollout import Phase, holds
 from bot.core.text import code
 from bot.core.trailers import CANCEL
-from bot.core.validate import problems_of
+from bot.manifests.workload import problems_with
 from bot.ports import Annotation, Check
 from bot.service import proposing
 from bot.service.reading import touched
@@ -56,7 +56,7 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
             PLAN,
             "neutral",
             "No service is changed",
-            "No Knative Service is touched here.",
+            "No service or route that the bot can roll out is touched here.",
             external_id="plan-none",
         )
     records = _records(desk, pull, changed, known)
@@ -64,6 +64,12 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     parts: list[str] = []
     for one in changed:
         record = records.get(one.service.key)
+        if record is not None and record.route:
+            try:
+                one = one.at(record.route)  # noqa: PLW2901 - the same, with its rule
+            except Declined as error:
+                problems += error.problems
+                continue
         problems += _problems(one, record, ours=pull.ours)
         problems += _moves_by_itself(desk, one, record, ours=pull.ours)
         if one.target is not None:
@@ -170,8 +176,16 @@ def _moves_by_itself(desk: Desk, one: Touched, record: Record | None, *, ours: b
         rollout = desk.standing(one.service).rollout
     except Declined:
         return []  # the reply to a command says so; this pull request may be the cure
+    if rollout.phase is not Phase.ROLLING or rollout.record is None:
+        return []
+    try:
+        one = one.at(rollout.record.route or None)
+    except Declined:
+        return []  # the rule is gone: the rollout has drifted, and says so itself
+    if one.before is None or one.target is None:
+        return []
     old, new = one.before.version.split, one.target.version.split
-    if rollout.phase is not Phase.ROLLING or rollout.record is None or _weights(old) == _weights(new):
+    if _weights(old) == _weights(new):
         return []
     if proposing.was_cancelled(desk, rollout):
         return []
@@ -199,7 +213,7 @@ def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | 
         return {} if known.record is None else {known.record.service: known.record}
     differs = any(
         one.target is not None
-        and one.target.manifest.targets != (one.before.manifest.targets if one.before is not None else ())
+        and one.target.manifest.written != (one.before.manifest.written if one.before is not None else ())
         for one in changed
     )
     if not differs:
@@ -220,7 +234,7 @@ def _problems(one: Touched, record: Record | None, *, ours: bool) -> list[Proble
     manifest, version = one.target.manifest, one.target.version
     name = manifest.template_name
     place = one.target.place
-    problems = list(problems_of(version.split, service=manifest.name, template_name=name, place=place))
+    problems = list(problems_with(manifest, version.split))
     before = one.before
     changed = before is not None and before.version.template != version.template
     if before is not None and changed and name is not None and before.version.template_name == name:
@@ -248,10 +262,11 @@ def _against_record(one: Touched, record: Record, place: Place, *, ours: bool) -
     )
     stale = (
         manifest.template_name is not None
+        and manifest.names_revisions
         and naming.is_generated(manifest.template_name, manifest.name)
         and naming.revision_name(manifest.name, version.template) != manifest.template_name
     )
-    if manifest.template_name != record.candidate or stale:
+    if manifest.names_revisions and (manifest.template_name != record.candidate or stale):
         shown = code(manifest.template_name or "none")
         return [
             Problem(

@@ -286,7 +286,7 @@ def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
             tell_wisher(desk, standing, record, last)
         text = (
             f"**Done**: {code(record.candidate)} has all traffic of {code(standing.service.name)} and is the stable "
-            f"revision now. `/rollback` still turns back to {code(record.stable)}."
+            f"{standing.split.shape.noun} now. `/rollback` still turns back to {code(record.stable)}."
         )
     else:
         text = (

@@ -15,8 +15,8 @@ from bot.core.problems import Declined, Problem
 from bot.core.rollout import NOTHING
 from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
 from bot.core.text import code
-from bot.core.validate import is_namespace, problems_of
-from bot.manifests.knative import edit_service
+from bot.core.validate import is_namespace
+from bot.manifests import workload
 from bot.ports import Missing
 from bot.service.reading import Historian, Service, Standing, read_file, standing
 
@@ -170,14 +170,10 @@ def edited(held: Held, split: Split, template_name: str | None = None) -> bytes:
     Raises:
         Declined: The platform would refuse the split, or the file cannot be edited exactly.
     """
-    m = held.manifest
-    problems = problems_of(
-        split, service=m.name, template_name=template_name or m.template_name, place=held.place
-    )
-    problems += no_namespace(held)
+    problems = workload.problems_with(held.manifest, split, template_name) + no_namespace(held)
     if problems:
         raise Declined(*problems)
-    return edit_service(held.file.content, m.path, m, targets=split.targets, template_name=template_name)
+    return workload.edit(held.file.content, held.manifest, split, template_name=template_name)
 
 
 def no_namespace(held: Held) -> tuple[Problem, ...]:

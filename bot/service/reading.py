@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -16,14 +17,15 @@ from bot.core import trailers
 from bot.core.problems import Declined, Place, Problem
 from bot.core.rollout import Rollout, Version, state_of
 from bot.core.text import code
-from bot.core.traffic import Split, defaulted
-from bot.manifests.knative import Manifest, find_services, is_candidate
+from bot.core.traffic import Shape, Split
+from bot.manifests import workload
 from bot.ports import File, Missing, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from bot.core.trailers import Record
+    from bot.manifests.workload import Workload
     from bot.ports import ChangedFile, Commit, Pull, Repository
 
 _MANIFEST = (".yaml", ".yml", ".json")
@@ -34,7 +36,7 @@ CACHED = 2000
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of a file on one base branch. ``id`` is ``namespace/name``, the namespace may be empty."""
+    """One service or route of a file on one base branch. ``id`` is that of ``bot.manifests.workload``."""
 
     base: str
     path: str
@@ -67,19 +69,22 @@ class Held:
     """A service's manifest in a file at one commit."""
 
     file: File
-    manifest: Manifest
+    manifest: Workload
 
     @property
     def version(self) -> Version:
         """The manifest as the core wants it."""
         m = self.manifest
-        return Version(defaulted(m.targets), m.template, m.template_name or None)
+        return Version(m.split, m.template, m.template_name, m.names_revisions)
 
     @property
     def place(self) -> Place:
         """Where the traffic block stands, or the document."""
-        lines = self.manifest.traffic_lines
-        return Place(self.manifest.path, lines[0] if lines else self.manifest.line)
+        return self.manifest.place
+
+    def at(self, route: str | None) -> Held:
+        """Give the manifest with the rule that is meant. Raises ``Declined``: ``which-route``."""
+        return replace(self, manifest=self.manifest.at(route))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,13 @@ class Touched:
     service: Service
     before: Held | None
     target: Held | None
+
+    def at(self, route: str | None) -> Touched:
+        """Give both sides with the rule that is meant. Raises ``Declined``: ``which-route``."""
+        before = self.before
+        with suppress(Declined):  # the rule may be new here
+            before = None if before is None else before.at(route)
+        return replace(self, before=before, target=None if self.target is None else self.target.at(route))
 
 
 def read_held(repo: Repository, path: str, manifest_id: str, sha: str) -> Held | None:
@@ -100,8 +112,8 @@ def read_held(repo: Repository, path: str, manifest_id: str, sha: str) -> Held |
     file = read_file(repo, path, sha)
     if file is None:
         return None
-    found = find_services(file.content, path, name=manifest_id.rpartition("/")[2])
-    hits = [m for m in found.manifests if m.id == manifest_id]
+    found = workload.find(file.content, path, name=manifest_id.rpartition("/")[2])
+    hits = [w for w in found.workloads if w.id == manifest_id]
     if len(hits) > 1:
         lines = ", ".join(str(m.line) for m in hits)
         raise Declined(
@@ -158,16 +170,16 @@ def _touched_in(
     repo: Repository, pull: Pull, changed: ChangedFile, before: str, target: str
 ) -> Iterable[Touched]:
     new = read_file(repo, changed.path, target)
-    if new is None or not is_candidate(new.content):
+    if new is None or not workload.may_hold(new.content):
         return []
     old = read_file(repo, changed.previous_path or changed.path, before)
     olds = _by_id(old)
     # Where the base branch went on, a difference may be its doing: the pull request must differ from both.
     first = old if pull.base_sha == before else read_file(repo, changed.path, pull.base_sha)
     firsts = olds if first is old else _by_id(first)
-    found = find_services(new.content, changed.path)
+    found = workload.find(new.content, changed.path)
     hits = []
-    for manifest in found.manifests:
+    for manifest in found.workloads:
         was = olds.get(manifest.id)
         began = firsts.get(manifest.id)
         if _differs(was, manifest) and _differs(began, manifest):
@@ -179,16 +191,12 @@ def _touched_in(
     return hits
 
 
-def _by_id(file: File | None) -> dict[str, Manifest]:
-    return {} if file is None else {m.id: m for m in find_services(file.content, file.path).manifests}
+def _by_id(file: File | None) -> dict[str, Workload]:
+    return {} if file is None else {w.id: w for w in workload.find(file.content, file.path).workloads}
 
 
-def _differs(one: Manifest | None, other: Manifest) -> bool:
-    return one is None or _content(one) != _content(other)
-
-
-def _content(manifest: Manifest) -> tuple[object, ...]:
-    return (manifest.template, manifest.template_name, manifest.targets)
+def _differs(one: Workload | None, other: Workload) -> bool:
+    return one is None or one.content != other.content
 
 
 class Historian:
@@ -277,5 +285,17 @@ def standing(repo: Repository, historian: Historian, service: Service, tip: str)
     """
     held = read_held(repo, service.path, service.id, tip)
     records = historian.records(repo, service, tip) if held is not None else ()
+    if held is not None and held.manifest.rules and records:
+        held = _at_recorded(held, records[0].route)
     split = held.version.split if held is not None else Split(())
     return Standing(service, tip, held, state_of(split, records), records)
+
+
+def _at_recorded(held: Held, route: str) -> Held:
+    """Give the manifest with the rule that a rollout is about; without its rule it holds no step of it."""
+    try:
+        return held.at(route or None)
+    except Declined:
+        return replace(
+            held, manifest=replace(held.manifest, rule=None, split=Split((), Shape.WEIGHTS, exact=False))
+        )

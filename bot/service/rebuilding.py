@@ -49,14 +49,17 @@ def _change(standing: Standing, one: Ours, record: Record) -> Change | None:
     service, held = standing.service, standing.held
     if held is None:  # pragma: no cover - the caller has looked
         return None
+    held = held.at(record.route or None)
+    split = held.version.split
     if one.proposal.kind == "rollback":
-        return Change(service, held, rolled_back(standing.split, record), record, "")
+        return Change(service, held, rolled_back(split, record), record, "")
     if standing.rollout.phase in {Phase.ROLLING, Phase.DRIFTED}:
         return None  # another rollout has begun
-    name = None if held.manifest.template_name == record.candidate else record.candidate
+    named = held.manifest.template_name == record.candidate or not held.manifest.names_revisions
+    name = None if named else record.candidate
     if name is not None and naming.revision_name(service.name, held.manifest.template) != name:
         return None  # another template: it is not what was asked for
-    return Change(service, held, moved(standing.split, record, record.weight), record, "", name)
+    return Change(service, held, moved(split, record, record.weight), record, "", name)
 
 
 def refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple[Ours, str, bool]:
@@ -97,6 +100,7 @@ def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) ->
     """Say what a person's commits mean, and whether the step's split is kept in them."""
     try:
         held = read_held(desk.repo, standing.service.path, standing.service.id, step.pull.head_sha)
+        held = None if held is None else held.at(change.record.route or None)
     except Declined as error:
         return "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems), False
     if held is None:

@@ -15,9 +15,10 @@ from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase
 from bot.core.text import LONGEST_LINE, code, code_block
 from bot.core.trailers import CANCEL, Edit
+from bot.manifests import workload
 from bot.manifests.diff import unified
 from bot.manifests.judge import later_problems, server_refusal
-from bot.manifests.knative import edit_service, find_services
+from bot.manifests.knative import Manifest, edit_service
 from bot.ports import Moved, Refused
 from bot.service import proposing
 from bot.service.checks import plan_check, quiet_checks
@@ -232,7 +233,17 @@ def _edited(held: Held, command: c.Retarget) -> bytes:
     Raises:
         Declined: ``kn-refused``, ``split-invalid``; the file cannot be edited exactly.
     """
-    manifest = held.manifest
+    manifest = held.manifest.origin
+    if not isinstance(manifest, Manifest):
+        raise Declined(
+            Problem(
+                "kn-refused",
+                f"`/traffic`, `/tag` and `/untag` are for a Knative traffic block; {code(held.manifest.name)} is "
+                f"a {held.manifest.kind} of {code(held.manifest.api_version)}.",
+                "`/canary 25` moves its split; `canary migrate` gives an old Service a traffic block.",
+                held.place,
+            )
+        )
     flags = Flags(untag=command.untag, tag=command.tag, traffic=command.traffic)
     targets = update(manifest.targets, flags, service=manifest.name)
     if isinstance(targets, Refusal):
@@ -261,8 +272,8 @@ def _edited(held: Held, command: c.Retarget) -> bytes:
 
 
 def _with(held: Held, content: bytes) -> Held:
-    found = find_services(content, held.file.path, name=held.manifest.name).manifests
-    manifest = next(m for m in found if m.id == held.manifest.id)
+    found = workload.find(content, held.file.path, name=held.manifest.name).workloads
+    manifest = next(w for w in found if w.id == held.manifest.id)
     return Held(replace(held.file, content=content, blob=""), manifest)
 
 
@@ -271,7 +282,7 @@ def _change(before: Held, after: Held) -> Change:
         before.version.split,
         after.version.split,
         unified(before.file.content, after.file.content, after.file.path),
-        empties=bool(before.manifest.targets) and not after.manifest.targets,
+        empties=bool(before.manifest.written) and not after.manifest.written,
     )
 
 

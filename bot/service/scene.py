@@ -14,7 +14,7 @@ from bot.service.reading import Service, Touched, touched
 
 if TYPE_CHECKING:
     from bot.core.checks import Press
-    from bot.manifests.knative import Manifest
+    from bot.manifests.workload import Workload
     from bot.ports import Comment, Pull, Role
     from bot.service.desk import Desk
 
@@ -94,7 +94,7 @@ class Scene:
         self.pull = replace(self.pull, head_sha=sha)
         self._touched = services
 
-    def manifest(self, desk: Desk, service: Service) -> Manifest:
+    def manifest(self, desk: Desk, service: Service) -> Workload:
         """Give a service's manifest at the head. Raises ``Declined``."""
         held = self.touched_one(desk, service).target
         if held is None:
@@ -155,8 +155,8 @@ class Scene:
             raise Declined(
                 Problem(
                     "no-service",
-                    "This pull request changes no Knative Service that the bot can roll out.",
-                    "Change a manifest of `serving.knative.dev` here, or comment where one is changed.",
+                    "This pull request changes no service or route that the bot can roll out.",
+                    "Name one of the repository, like `/canary NAME 25`, or comment where its manifest is changed.",
                 )
             )
         if name == "all":

@@ -13,9 +13,10 @@ from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, Started, StartFacts, start
 from bot.core.text import code, code_block
+from bot.core.traffic import Shape
 from bot.core.trailers import CANCEL
+from bot.manifests import workload
 from bot.manifests.diff import unified
-from bot.manifests.knative import find_services
 from bot.ports import Moved, Refused
 from bot.service import proposing
 from bot.service.checks import Known, plan_check, quiet_checks
@@ -94,12 +95,15 @@ def draft(case: Case, command: c.Canary) -> Draft:
     if not merged and _looks_armed(one, standing):
         armed = armed_record(desk, scene.pull, service)
     rules = desk.rules_of(service)
+    route = _route(case, command, target, armed, standing)
+    target = target.at(route)
+    before, origin = (_at(held, route) for held in (before, origin))
     started = start(
         StartFacts(
             key=service.key,
             before=before.version if before is not None else None,
             target=target.version,
-            base_split=origin.version.split if origin is not None else standing.split,
+            base_split=origin.version.split if origin is not None else target.version.split,
             running=standing.rollout,
             rules=rules,
             pull=scene.pull.number,
@@ -108,12 +112,38 @@ def draft(case: Case, command: c.Canary) -> Draft:
             weights=command.weights,
             stable=command.stable,
             candidate=command.candidate,
+            route=target.manifest.route,
             armed=armed,
             merged=merged,
         )
     )
     content = edited(target, started.split, started.template_name)
     return Draft(target, origin, started, rules, content)
+
+
+def _route(
+    case: Case, command: c.Canary, target: Held, armed: Record | None, standing: Standing
+) -> str | None:
+    """Give the rule that is meant: as typed, as this rollout or the running one has it, as configured."""
+    if not target.manifest.rules:
+        return command.route
+    running = standing.rollout.record if standing.rollout.phase is Phase.ROLLING else None
+    for said in (
+        command.route,
+        armed.route if armed is not None else None,
+        running.route if running is not None else None,
+        case.desk.config().of(case.service.name).route,
+    ):
+        if said:
+            return said
+    return None
+
+
+def _at(held: Held | None, route: str | None) -> Held | None:
+    try:
+        return None if held is None else held.at(route)
+    except Declined:
+        return None  # the rule is new in this pull request
 
 
 def _open_start(case: Case) -> proposing.Ours | None:
@@ -134,15 +164,15 @@ def _proposed_record(case: Case) -> Record | None:
 
 def _looks_armed(one: Touched, standing: Standing) -> bool:
     """Whether the block differs from the base branch's: only then the bot may have been here before."""
-    base = standing.held.manifest.targets if standing.held else ()
-    return one.target is not None and one.target.manifest.targets != base
+    base = standing.held.manifest.written if standing.held else ()
+    return one.target is not None and one.target.manifest.written != base
 
 
 def _new_service(service: Service) -> Declined:
     return Declined(
         Problem(
             "unknown-stable",
-            f"{code(service.name)} is new in this pull request: no revision serves yet, so there is nothing to "
+            f"{code(service.name)} is new in this pull request: nothing serves yet, so there is nothing to "
             "shift traffic from.",
             "Merge it; `/canary` is for the next change.",
         )
@@ -250,7 +280,7 @@ def check_own(case: Case, record: Record | None) -> None:
 def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
     """Give the pull request's services as they are with another content of one file."""
     file = replace(held.file, content=content, blob="")
-    found = {m.id: m for m in find_services(content, file.path).manifests}
+    found = {w.id: w for w in workload.find(content, file.path).workloads}
     return tuple(
         replace(one, target=Held(file, found[one.service.id]))
         if one.service.path == file.path and one.service.id in found
@@ -275,7 +305,9 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
     ]
     if diff:
         parts.append(report.diff_block(diff))
-    if record.weight == 0:
+    if plan is not None and (remark := workload.remark(held.manifest, split)):
+        parts.append(remark)
+    if record.weight == 0 and split.shape is Shape.TARGETS:
         parts.append(f"At 0 % only the tag's URL leads to {code(record.candidate)}.")
     parts.append(f"Merging this pull request applies it. {report.after(record, rules, record.weight)}")
     parts.append(
@@ -395,6 +427,7 @@ def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outc
         parts += [
             report.split_table(before, plan.started.split),
             report.diff_block(unified(plan.held.file.content, plan.content, case.service.path)),
+            *filter(None, [workload.remark(plan.held.manifest, plan.started.split)]),
             f"Merging it applies it. {report.after(record, plan.rules, record.weight)} {report.way_back(record)}",
         ]
     return case.outcome("done", "proposed", "\n\n".join(parts), record, pull=ours.pull.number)
@@ -415,7 +448,15 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         )
     rules = case.desk.rules_of(case.service)
     weight = command.weight if command.weight is not None else rules.steps[0].weight
-    asked = Canary(service=case.service.name, weights=(weight,), line=command.line, source=command.source)
+    asked = Canary(
+        service=case.service.name,
+        weights=(weight,),
+        stable=command.stable,
+        candidate=command.candidate,
+        route=command.route,
+        line=command.line,
+        source=command.source,
+    )
     drafted = draft(case, asked)
     record = drafted.started.record
     before = drafted.base.version.split if drafted.base else None
@@ -425,6 +466,7 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         "nothing was written.",
         report.split_table(before, drafted.started.split),
         report.diff_block(diff) if diff else "The file holds that split already.",
+        *filter(None, [workload.remark(drafted.held.manifest, drafted.started.split)]),
         f"Earliest times under `{rules.id}`, if the first step were merged now:",
         report.calendar(record, rules, case.desk.now()),
     ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.cells import cell_len
 
-from bot.core import rollout, traffic
+from bot.core import moving
 from bot.entry import demo
 from bot.entry.demo import shop, stage, story
 from tests.entry.leaving import Visitor, started
@@ -144,10 +144,12 @@ class TestMissed:
     def test_a_share_that_is_not_what_was_asked_for(
         self, quick: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def shift(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
-            return traffic.shift(split, stable=stable, candidate=candidate, weight=weight - 1)
+        right = moving.to_weight
 
-        monkeypatch.setattr(rollout, "shift", shift)
+        def to_weight(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+            return right(split, stable=stable, candidate=candidate, weight=weight - 1)
+
+        monkeypatch.setattr(moving, "to_weight", to_weight)
         status, out = quick(story.customer)
         assert status == 1
         assert "✗ not as expected: on the branch: got {'customer-v3': 76, 'customer-v4': 24}" in out
