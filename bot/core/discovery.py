@@ -332,7 +332,7 @@ def _left_out(unread: int) -> str:
     if not unread:
         return "The repository has more files than can be listed."
     files = "1 file was" if unread == 1 else f"{unread} files were"
-    return f"{files} not read: the repository has many, and a search reads {MOST_READ} new ones."
+    return f"{files} not read: the repository has many, and a search reads at most {MOST_READ} new ones."
 
 
 def _by_file(name: str, path: str = "PATH") -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bot.ports import Repository, TreeFile
 
 MOST_KNOWN = 20_000  # files whose content is known to hold nothing, and answers of files that hold something
+MOST_BYTES = 4_000_000  # of all files that one search reads; parsing takes seconds a megabyte
 _MOST_PROBLEMS = 3
 
 
@@ -89,7 +90,7 @@ def find_in_repository(
 ) -> tuple[tuple[Hit, ...], bool]:
     """Give the objects of a name at a commit, and whether there may be others that were not read.
 
-    See ``search``, and ``find_one`` for the one that was meant.
+    ``find_one`` gives the one that was meant. Raises as ``search``.
     """
     found = search(repo, sha, asked, near=near, file=file, index=index)
     return found.hits, found.is_cut(asked)
@@ -108,7 +109,7 @@ def find_one(
 
     Raises:
         Declined: As ``bot.core.discovery.choose``; where nothing was found, with the problems of documents that
-            mention the name and cannot be read.
+            mention the name and cannot be read. Else as ``search``.
     """
     found = search(repo, sha, asked, near=near, file=file, index=index)
     try:
@@ -131,7 +132,8 @@ def search(
 ) -> Search:
     """Look for the objects of a name at a commit.
 
-    One request for the commit, and one for each candidate whose content nobody read yet.
+    One request for the commit, and one for each candidate whose content nobody read yet. With an ``index`` that
+    is kept, a search that was cut goes on where the last one ended.
 
     Args:
         repo: The repository.
@@ -160,15 +162,18 @@ def search(
     contents: dict[str, bytes | None] = {}  # one content may lie at many paths
     found: list[Held] = []
     unread: list[str] = []
+    spent = 0  # bytes
     proven = False
     for path in ranked(paths, name, near=near):
         blob, named = files[path].blob, names(path, name)
         held = known.get(repo, files[path], name)
         # Of very many files those are left alone that could hold no better hit.
         enough = len(contents) >= most or (proven and not named and len(paths) > most)
+        enough = enough or (spent > 0 and spent + files[path].size > MOST_BYTES)
         if held is None and (blob in contents or not enough):
             content = contents[blob] if blob in contents else _content(repo, blob)
             contents[blob] = content
+            spent += files[path].size
             held = None if content is None else known.put(repo, files[path], name, content)
         if held is None:
             unread.append(path)

@@ -198,6 +198,22 @@ class TestLarge:
                 "zzz/a.yaml"
             ]
 
+    def test_no_more_is_read_than_can_be_parsed_in_a_while(
+        self, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("bot.service.finding.MOST_BYTES", 1_000)
+        large = b"# " + b"x" * 2_000 + b"\n"
+        tip = commit(
+            stage, {"deploy/a.yaml": large, "deploy/b.yaml": large + b"#", "zzz.yaml": service("cart")}
+        )
+        index = Index()
+
+        first = search(stage.repository, tip, "cart", index=index, near=["deploy/a.yaml"])
+        assert {"deploy/b.yaml", "zzz.yaml"} <= set(first.unread)
+        assert first.is_cut("cart")
+        search(stage.repository, tip, "cart", index=index)
+        assert [hit.path for hit in search(stage.repository, tip, "cart", index=index).hits] == ["zzz.yaml"]
+
 
 class Folder:
     """A plain folder as a repository."""
