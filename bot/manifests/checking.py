@@ -6,7 +6,6 @@ all (bytes, no YAML), and the function that reads and judges it.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +14,11 @@ from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.core.validate import LONGEST_LABEL, is_label
 from bot.core.weights import Platform
+from bot.manifests.fields import span
 from bot.manifests.judge import server_violations
 from bot.manifests.knative import find_services, is_candidate
 from bot.manifests.knative_read import read_document
-from bot.manifests.nodes import Alias, Mapping, Scalar, Sequence
+from bot.manifests.legacy_check import check_legacy
 from bot.manifests.source import Source, cut
 from bot.manifests.weighted import find_routes, may_have_routes
 
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from bot.manifests.weighted import Route
 
 _LONGEST_WORDS = 1000  # characters of the server's own text; all of it, but for names that are longer
-_STEP = re.compile(r"([^.\[\]]+)|\[([0-9]+)\]", re.ASCII)
-_ANNOTATION = "metadata.annotations."
 
 # What helps against the server's words, by what they hold; the first that fits.
 _REMEDIES = (
@@ -86,12 +84,13 @@ def _order(finding: Finding) -> tuple[int, int]:
 
 def _services(content: bytes, path: str) -> Checked:
     found = find_services(content, path)
-    findings = [of_reader(problem) for problem in found.problems]
+    legacy, problems = check_legacy(content, path, found)
+    findings = [*map(of_reader, problems), *legacy.findings]
     for manifest in found.manifests:
         where = _Finder(content, manifest)
         findings += _refused(manifest, where)
         findings += _later(manifest, where)
-    return Checked(1, len(found.manifests), tuple(findings))
+    return Checked(1, len(found.manifests) + legacy.objects, tuple(findings))
 
 
 def _refused(manifest: Manifest, where: _Finder) -> Iterator[Finding]:
@@ -140,7 +139,7 @@ class _Finder:
         except Declined:
             lines = self._manifest.traffic_lines or (self._manifest.line, 0)
             return Problem(name, message, remedy, Place(self._manifest.path, lines[0]))
-        start, end = _span(root, _steps(path))
+        start, end = span(root, path)
         return source.problem(name, message, start, end=end, remedy=remedy)
 
     def _document(self) -> tuple[Source, Node]:
@@ -149,33 +148,6 @@ class _Finder:
         if document is None or document.name != self._manifest.name:
             raise Declined
         return source, document.root
-
-
-def _steps(path: str) -> list[str | int]:
-    """Take one of the server's paths apart: ``spec.traffic[1].tag``, or ``spec.traffic.tag[1]`` for the same."""
-    if path.startswith(_ANNOTATION):
-        return ["metadata", "annotations", path.removeprefix(_ANNOTATION)]
-    path = re.sub(r"^spec\.traffic\.tag(\[[0-9]+\])$", r"spec.traffic\1.tag", path, flags=re.ASCII)
-    return [name or int(index) for name, index in _STEP.findall(path)]
-
-
-def _span(node: Node, steps: list[str | int]) -> tuple[int, int]:
-    """Give where a field stands: a scalar's value, else the key; or as near to it as there is anything."""
-    found = node.start, node.start + 1
-    for step in steps:
-        whole = node.to if isinstance(node, Alias) else node
-        if isinstance(step, int) and isinstance(whole, Sequence) and step < len(whole.items):
-            node = whole.items[step]
-            found = node.start, node.start + 1
-            continue
-        pairs = whole.pairs if isinstance(whole, Mapping) else []
-        pair = next(((k, v) for k, v in pairs if isinstance(k, Scalar) and k.value == step), None)
-        if pair is None:
-            break
-        key, node = pair
-        shown = node if isinstance(node, Scalar) and not node.is_empty else key
-        found = shown.start, shown.end
-    return found
 
 
 # Istio, Gateway API ------------------------------------------------------------------------------

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bot.core.legacy import MODES, Legacy, alpha_refusal
+from bot.core.problems import Declined, Problem
 from bot.core.text import code
+from bot.manifests.fields import span
 from bot.manifests.knative_read import GROUP, Pair, all_nodes, check_editable, refuse_marks
 from bot.manifests.nodes import Alias, Mapping, Node, Reader, Scalar, Sequence, pairs, parse
 from bot.manifests.scalars import is_text, percent
@@ -15,12 +17,27 @@ from bot.manifests.source import refuse_hidden
 from bot.manifests.splices import last_line
 
 if TYPE_CHECKING:
-    from bot.core.problems import Declined
     from bot.manifests.source import Chunk, Source
 
 VERSION = f"{GROUP}/v1alpha1"
 TEMPLATES = ("revisionTemplate", "template")
 OWN = ("revisions", "rolloutPercent", "revisionName")  # what an edit may touch in a mode
+CHOICES = (*MODES, "template", "revisionTemplate", "traffic")
+# What helps against the server's words, by what they hold; the first that fits.
+_REMEDIES = (
+    ("spec.manual", "Write `template` and `traffic`; no mode of v1 leaves the traffic to others."),
+    ("got both: spec.", "Keep one of them."),
+    ("got both", "Keep one of the two."),
+    ("spec.pinned.revisionName", "Name the revision that serves."),
+    ("spec.release.revisions[", "Name a revision, or write `@latest`."),
+    ("spec.release.revisions", "Name one revision, or the current one and the candidate."),
+    ("expected 0 <=", "Write a percent from 0 to 99; at 100 the candidate is the only revision."),
+    ("single revision", "Name the candidate too, or remove the percent."),
+    (".image", "Give the container an image."),
+    ("got neither", "Write `template` and `traffic`."),
+    ("must not set", "Remove the field, or write it as `containers`."),
+    ("configuration", "Give the mode its configuration."),
+)
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
 
 
@@ -77,10 +94,13 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
     name = metadata["name"]
     spec = check_editable(source, own["spec"].value, "`spec`")
     plain = reader.plain(own["spec"].value)
-    mode = next(spec[key] for key in MODES if key in spec)
-    refused = source.declined
-    if mode.key.value == "manual":
-        raise refused("split-invalid", "The mode `manual` holds no split.", mode.key.start, end=mode.key.end)
+    present = [key for key in MODES if key in spec]
+    mode = spec[next((key for key in present if plain[key] is not None), present[0])]
+    outline = _outline(plain)
+    if len(outline) != 1 or "manual" in outline:
+        # What is in several modes nobody has looked at; the server's text on that would be guessed.
+        wrong = _alpha_refused(source, root, name, outline)
+        raise wrong or _odd(source, mode.key, "The mode cannot be told.")
     body = check_editable(source, mode.value, f"`{mode.key.value}`")
     assert isinstance(mode.value, Mapping)  # noqa: S101 - the check lets nothing else through
     for key in OWN:
@@ -90,10 +110,9 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
             last = last_line(source, body[key].value, body[key].key.end + 1)
             refuse_hidden(source, first, source.line_end(last))
     legacy = _legacy(source, mode, body)
-    text = alpha_refusal(name, plain)
-    if text is not None:
-        message = f"The server would refuse the service: {code(' / '.join(text.splitlines()))}."
-        raise refused("split-invalid", message, mode.key.start, end=mode.key.end)
+    wrong = _alpha_refused(source, root, name, plain)
+    if wrong is not None:
+        raise wrong
     template = next((p for key in TEMPLATES if (p := below(body.get("configuration"), key))), None)
     template_name, template_value = _template(reader.plain(template.value) if template else None)
     annotations = metadata.get("annotations")
@@ -116,6 +135,31 @@ def read_legacy(source: Source, chunk: Chunk) -> LegacyDocument | None:
         name_pair=below(below(template, "metadata"), "name"),
         plain=plain,
     )
+
+
+def _outline(plain: dict[str, Any]) -> dict[str, Any]:
+    """Give which modes there are and nothing of what is in them, which nobody has looked at."""
+    held: dict[str, Any] = {key: {} for key in CHOICES if plain.get(key) is not None}
+    return held | ({"traffic": [{}]} if plain.get("traffic") else {})
+
+
+def _alpha_refused(source: Source, root: Mapping, name: str, plain: dict[str, Any]) -> Declined | None:
+    """Give what the server of v1alpha1 says, each of its lines at the first field that it names."""
+    lines = (alpha_refusal(name, plain) or "").splitlines()
+    both = [line for line in lines if line.startswith("expected exactly one, got both: spec.")]
+    if len(plain.keys() & set(CHOICES)) > 1:
+        lines = both or lines
+    problems = [alpha_problem(source, root, name, line) for line in lines]
+    return Declined(*problems) if problems else None
+
+
+def alpha_problem(source: Source, root: Mapping, name: str, line: str) -> Problem:
+    """Give one line of the server's text at the first field that it names."""
+    paths = line.rpartition(": ")[2].split(", ")
+    start, end = span(root, paths[0])
+    message = f"The server of v1alpha1 refuses {code(name)}: {code(line)}."
+    remedy = next((remedy for sign, remedy in _REMEDIES if sign in line), "")
+    return source.problem("split-invalid", message, start, end=end, remedy=remedy)
 
 
 def below(parent: Pair | None, key: str) -> Pair | None:
