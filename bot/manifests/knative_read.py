@@ -92,6 +92,17 @@ def looks_like_service(text: str) -> bool:
     return bool(_GROUP.search(text) and _LOOKS_LIKE.search(text))
 
 
+@dataclass(slots=True, eq=False)
+class _Parsed:
+    """A document, and the objects in it that are ours, with their places in its list."""
+
+    source: Source
+    chunk: Chunk
+    whole: Mapping
+    objects: list[tuple[int | None, Node]]
+    reader: Reader
+
+
 def read_document(source: Source, chunk: Chunk, item: int | None = None) -> Document | None:
     """Read the object of a document, or with ``item`` an entry of its list.
 
@@ -101,12 +112,9 @@ def read_document(source: Source, chunk: Chunk, item: int | None = None) -> Docu
         Declined: The document cannot be parsed, or the object cannot be read; with all problems of
             its traffic block.
     """
-    found = _parsed(source, chunk)
-    if found is None:
-        return None
-    whole, nodes = found
-    node = next((node for place, node in nodes if place == item), None)
-    return None if node is None else _read(source, chunk, whole, item, node)
+    parsed = _parsed(source, chunk)
+    node = dict(parsed.objects).get(item) if parsed else None
+    return _read(parsed, item, node) if parsed and node else None
 
 
 def read_documents(
@@ -119,11 +127,12 @@ def read_documents(
     Raises:
         Declined: The document cannot be parsed, or has a key twice.
     """
-    whole, nodes = _parsed(source, chunk) or (None, [])
-    for item, node in nodes:
-        assert whole is not None  # noqa: S101 - it gave the nodes
+    parsed = _parsed(source, chunk)
+    if parsed is None:
+        return
+    for item, node in parsed.objects:
         try:
-            doc = _read(source, chunk, whole, item, node)
+            doc = _read(parsed, item, node)
         except Declined as declined:
             if name is None or item is None or name in source.text[node.start : node.end]:
                 yield declined.problems
@@ -132,30 +141,38 @@ def read_documents(
                 yield doc
 
 
-def _parsed(source: Source, chunk: Chunk) -> tuple[Mapping, list[tuple[int | None, Node]]] | None:
-    """Give a document's mapping and the objects in it that are ours, with their places in its list."""
+def _parsed(source: Source, chunk: Chunk) -> _Parsed | None:
+    """Parse a document, ``None`` when nothing in it is ours."""
     root = parse(source, chunk)
     if not isinstance(root, Mapping):
         return None
-    listed = _listed(root)
-    objects: list[tuple[int | None, Node]] = [(None, root)] if listed is None else list(enumerate(listed))
-    ours = [(item, node) for item, node in objects if _is_ours(node)]
-    if not ours:
+    objects: list[tuple[int | None, Node]] = [(None, root)] if _is_ours(root) else []
+    if not objects and _is_list(root):
+        objects += [(item, node) for item, node in enumerate(_items(root)) if _is_ours(node)]
+    if not objects:
         return None
     for node in all_nodes(root):
         if isinstance(node, Mapping):
             pairs(source, node)  # refuses repeated keys and keys that are not text, wherever they are
-    return root, ours
+    reader = Reader(source)
+    if objects[0][0] is not None:
+        reader.plain(root)  # the bound on what aliases stand for holds for all entries together
+    return _Parsed(source, chunk, root, objects, reader)
 
 
-def _listed(root: Mapping) -> list[Node] | None:
-    """Give the entries of a ``kind: List``, ``None`` for other documents."""
+def _is_list(root: Mapping) -> bool:
     values = _texts(root)
-    if ("kind", "List") not in values or ("apiVersion", "v1") not in values:
-        return None
-    items = next((v for k, v in root.pairs if isinstance(k, Scalar) and k.value == "items"), None)
-    items = items.to if isinstance(items, Alias) else items
-    return items.items if isinstance(items, Sequence) else []
+    return ("kind", "List") in values and ("apiVersion", "v1") in values
+
+
+def _items(root: Mapping) -> list[Node]:
+    """Give the entries of a list; of all ``items``, where the key is repeated."""
+    found: list[Node] = []
+    for key, value in root.pairs:
+        if isinstance(key, Scalar) and key.value == "items":
+            items = value.to if isinstance(value, Alias) else value
+            found += items.items if isinstance(items, Sequence) else []
+    return found
 
 
 def _check_list(source: Source, whole: Mapping) -> None:
@@ -166,9 +183,10 @@ def _check_list(source: Source, whole: Mapping) -> None:
         raise source.declined("tag-in-block", "`items` has a tag.", items.start)
 
 
-def _read(source: Source, chunk: Chunk, whole: Mapping, item: int | None, root: Node) -> Document | None:
+def _read(parsed: _Parsed, item: int | None, root: Node) -> Document | None:
+    source, reader = parsed.source, parsed.reader
     if item is not None:
-        _check_list(source, whole)
+        _check_list(source, parsed.whole)
     own = _way(source, root, "The document" if item is None else "The list's entry")
     assert isinstance(root, Mapping)  # noqa: S101 - the check lets nothing else through
     version = own.get("apiVersion")
@@ -176,7 +194,6 @@ def _read(source: Source, chunk: Chunk, whole: Mapping, item: int | None, root: 
     if not (isinstance(version, Pair) and isinstance(kind, Pair)):
         return None
     what = str(_text_of(kind.value))
-    reader = Reader(source)
     metadata = _metadata(source, reader, own.get("metadata"), root, what)
     spec = own.get("spec")
     if spec is None or not isinstance(spec.value, Mapping | Alias):
@@ -194,8 +211,8 @@ def _read(source: Source, chunk: Chunk, whole: Mapping, item: int | None, root: 
     annotations = metadata.get("annotations")
     return Document(
         source=source,
-        chunk=chunk,
-        whole=whole,
+        chunk=parsed.chunk,
+        whole=parsed.whole,
         item=item,
         root=root,
         api_version=str(_text_of(version.value)),

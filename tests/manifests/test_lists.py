@@ -304,6 +304,13 @@ class TestRefused:
             pytest.param(with_service("90", "90\n      percent: 90"), ("duplicate-key", 22), id="key twice"),
             pytest.param(LIST + "items: []\n", ("duplicate-key", 40), id="items twice"),
             pytest.param(with_service("90", "{{ .w }}"), ("template-language", 21), id="template"),
+            pytest.param(LIST.replace("items:", "items: []\nitems:"), ("duplicate-key", 4), id="items first"),
+            pytest.param("kind: Service\n" + LIST, ("duplicate-key", 3), id="two kinds"),
+            pytest.param(
+                "apiVersion: serving.knative.dev/v1\nkind: Service\n" + LIST,
+                ("duplicate-key", 3),
+                id="a list and a service",
+            ),
             pytest.param(LIST + "x: [\n", ("yaml-invalid", 40), id="no YAML"),
             pytest.param(with_service("90", "*n"), ("yaml-invalid", 21), id="unknown alias"),
         ],
@@ -340,6 +347,14 @@ class TestRefused:
             assert problem.place is not None
             assert problem.place.line == second.line
             assert f"lines {first.line}, {second.line}" in problem.message
+
+    def test_aliases_that_stand_for_too_much_in_all(self) -> None:
+        """Each entry alone is small enough to be read."""
+        entry = "- {apiVersion: serving.knative.dev/v1, kind: Service, metadata: {name: a}, spec: {template: *t}}\n"
+        text = f"x: &t {[1] * 2000}\n{HEAD}" + entry * 60
+        result = find_services(text.encode(), PATH)
+        assert not result.manifests
+        assert [problem.message for problem in result.problems] == ["The aliases stand for too many values."]
 
     def test_an_anchor_of_another_entry_stays_in_use(self) -> None:
         text = LIST.replace("image: a", "image: &image a") + "- {apiVersion: v1, kind: Pod, x: *image}\n"
