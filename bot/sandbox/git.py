@@ -2,7 +2,9 @@
 
 Every command is an argument list, runs with the sandbox's own configuration (never the user's),
 without hooks and without a network. Objects cannot change once written, so what is read by sha
-is kept. Needs git 2.38 or later for ``merge-tree --write-tree``.
+is kept, and so is what follows from shas alone. What lies in plain files is read there
+(``objects``), since starting git costs some milliseconds. Needs git 2.38 or later for
+``merge-tree --write-tree``.
 """
 
 from __future__ import annotations
@@ -12,16 +14,22 @@ import re
 import subprocess
 import tempfile
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.sandbox.model import Commit
+from bot.sandbox import objects
+from bot.sandbox.history import History, parse_commit
+from bot.sandbox.objects import SHA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
 
-SHA = re.compile(r"[0-9a-f]{40}")
+    from bot.sandbox.model import Commit
+
+__all__ = ["ABSENT", "CONFIGURATION", "SHA", "SIGNATURE", "Git", "GitError", "Signed", "Stale", "TreeEntry"]
+__all__ += ["environment", "parse_commit"]
+
 ABSENT = "0" * 40  # what git calls a ref that is not there
 SIGNATURE = "-----BEGIN PGP SIGNATURE-----\n\nc2FuZGJveA==\n-----END PGP SIGNATURE-----"
 CONFIGURATION = """\
@@ -41,6 +49,9 @@ CONFIGURATION = """\
 [protocol "file"]
 	allow = always
 """
+
+
+_BRANCH_NAMES: dict[str, bool] = {}  # which names git takes does not depend on a repository
 
 
 class GitError(Exception):
@@ -103,6 +114,11 @@ class Git:
         self.objects = objects or path / "objects"
         self._commits: dict[str, Commit] = {}
         self._blobs: dict[str, bytes] = {}
+        self._kinds: dict[str, str] = {}
+        self._logs: dict[tuple[tuple[str, ...], str | None, int | None], list[str]] = {}
+        self._bases: dict[tuple[str, str], str | None] = {}
+        self._merges: dict[tuple[str, str], str | None] = {}
+        self._history = History(self._at_hand)
 
     @classmethod
     def init(cls, path: Path, configuration: Path, objects: Path | None = None) -> Git:
@@ -147,11 +163,17 @@ class Git:
 
     def refs(self, prefix: str = "refs/heads/") -> dict[str, str]:
         """Give the refs under a prefix, by name without it."""
+        found = objects.refs(self.path, prefix)
+        if found is not None:
+            return found
         lines = self.run("for-each-ref", "--format=%(objectname) %(refname)", prefix).decode().splitlines()
         return {line[41 + len(prefix) :]: line[:40] for line in lines}
 
     def ref(self, name: str) -> str | None:
         """Give the sha of a full ref name, ``None`` when it is not there."""
+        sha = objects.ref(self.path, name)
+        if sha is not None:
+            return sha
         status, out = self.answer(
             "rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1, 128)
         )
@@ -173,18 +195,27 @@ class Git:
 
     def is_branch_name(self, name: str) -> bool:
         """Tell whether git takes ``name`` as a branch."""
-        return "\0" not in name and self.answer("check-ref-format", f"refs/heads/{name}", ok=(0, 1))[0] == 0
+        if name not in _BRANCH_NAMES:
+            asked = "\0" not in name
+            _BRANCH_NAMES[name] = (
+                asked and self.answer("check-ref-format", f"refs/heads/{name}", ok=(0, 1))[0] == 0
+            )
+        return _BRANCH_NAMES[name]
 
     def resolve(self, revision: str) -> str | None:
         """Give the commit that a sha (also a short one), branch or tag names."""
         if "\0" in revision:
             return None
+        short = re.fullmatch(r"[0-9a-f]{4,40}", revision)
+        plain = revision if short else objects.ref(self.path, f"refs/heads/{revision}")
+        if plain is not None and SHA.fullmatch(plain) and self.kind(plain) == "commit":
+            return plain
         names = [
             f"refs/heads/{revision}",
             f"refs/tags/{revision}",
             revision if revision.startswith("refs/") else "",
         ]
-        if re.fullmatch(r"[0-9a-f]{4,40}", revision):
+        if short:
             names.insert(0, revision)
         elif revision == "HEAD":
             names.insert(0, "HEAD")
@@ -200,25 +231,42 @@ class Git:
 
     def kind(self, sha: str) -> str | None:
         """Give the type of an object, ``None`` when there is none."""
-        if not SHA.fullmatch(sha):
-            return None
-        status, out = self.answer("cat-file", "-t", sha, ok=(0, 1, 128))
-        return out.decode().strip() if status == 0 else None
+        if sha not in self._kinds:
+            if not SHA.fullmatch(sha):
+                return None
+            found = objects.read(self.objects, sha)
+            status, out = (0, b"") if found else self.answer("cat-file", "-t", sha, ok=(0, 1, 128))
+            if status != 0:
+                return None
+            self._kinds[sha] = found[0] if found else out.decode().strip()
+        return self._kinds[sha]
 
     def blob(self, sha: str) -> bytes:
         """Give the content of a blob."""
         if sha not in self._blobs:
-            self._blobs[sha] = self.run("cat-file", "blob", sha)
+            found = objects.read(self.objects, sha)
+            there = found is not None and found[0] == "blob"
+            self._blobs[sha] = found[1] if found and there else self.run("cat-file", "blob", sha)
         return self._blobs[sha]
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob and give its sha."""
-        return self.run("hash-object", "-w", "-t", "blob", "--stdin", stdin=content).decode().strip()
+        return objects.write(self.objects, "blob", content)
 
     def commit(self, sha: str) -> Commit:
         """Read a commit."""
+        commit = self._at_hand(sha)
+        if commit is None:
+            commit = self._commits[sha] = parse_commit(sha, self.run("cat-file", "commit", sha))
+        return commit
+
+    def _at_hand(self, sha: str) -> Commit | None:
+        """Give a commit that can be had without starting git."""
         if sha not in self._commits:
-            self._commits[sha] = parse_commit(sha, self.run("cat-file", "commit", sha))
+            found = objects.read(self.objects, sha) if SHA.fullmatch(sha) else None
+            if found is None or found[0] != "commit":
+                return None
+            self._commits[sha] = parse_commit(sha, found[1])
         return self._commits[sha]
 
     def write_commit(self, tree: str, parents: Iterable[str], message: str, made: Signed) -> str:
@@ -229,7 +277,7 @@ class Git:
         if made.sign:
             header.append("gpgsig " + SIGNATURE.replace("\n", "\n "))
         raw = ("\n".join(header) + "\n\n" + message).encode()
-        return self.run("hash-object", "-w", "-t", "commit", "--stdin", stdin=raw).decode().strip()
+        return objects.write(self.objects, "commit", raw)
 
     def entry(self, commit: str, path: str) -> TreeEntry | None:
         """Find a path in a commit; the empty path is the root."""
@@ -238,8 +286,17 @@ class Git:
             return None
         if not path:
             return TreeEntry("040000", "tree", self.commit(commit).tree, None, "")
+        at_hand, parts = self._at_hand(commit), objects.parts_of(path)
+        if at_hand is not None and parts is not None:
+            known, mode, sha = objects.find(self.objects, at_hand.tree, parts)
+            if known:
+                return self._described(mode, sha, path) if sha else None
         found = self._entries("ls-tree", "-z", "-l", "--full-tree", commit, "--", path)
         return found[0] if found else None
+
+    def _described(self, mode: str, sha: str, path: str) -> TreeEntry:
+        kind = {"40000": "tree", "160000": "commit"}.get(mode, "blob")
+        return TreeEntry(mode.zfill(6), kind, sha, len(self.blob(sha)) if kind == "blob" else None, path)
 
     def tree(self, tree: str, *, recursive: bool = False) -> list[TreeEntry]:
         """List a tree; recursively with the trees themselves, as GitHub does."""
@@ -256,6 +313,10 @@ class Git:
 
     def write_tree(self, base: str | None, changes: Iterable[tuple[str, str, str | None]]) -> str:
         """Store a tree: ``base`` with changes of (path, mode, blob or ``None`` to delete)."""
+        changes = list(changes)
+        made = objects.changed(self.objects, base, changes)
+        if made is not None:
+            return made
         lines = [
             f"{mode if sha else '0'} {sha or ABSENT}\t{path}".encode("utf-8", "surrogateescape")
             for path, mode, sha in changes
@@ -273,23 +334,55 @@ class Git:
 
     def log(self, *revisions: str, path: str | None = None, limit: int | None = None) -> list[Commit]:
         """Give commits, newest first."""
-        many = [] if limit is None else [f"--max-count={limit}"]
-        where = ["--", path] if path else ["--"]
-        out = self.run("rev-list", "--topo-order", *many, *revisions, *where)
-        return [self.commit(sha) for sha in out.decode().split()]
+        fixed = all(SHA.fullmatch(revision.removeprefix("^")) for revision in revisions)
+        asked = (revisions, path, limit)
+        found = self._logs.get(asked)
+        if found is None and fixed and not path and not revisions[0].startswith("^"):
+            without = [revision[1:] for revision in revisions[1:] if revision.startswith("^")]
+            if len(without) == len(revisions) - 1:
+                found = self._history.line(revisions[0], without, limit)
+        if found is None:
+            many = [] if limit is None else [f"--max-count={limit}"]
+            where = ["--", path] if path else ["--"]
+            found = self.run("rev-list", "--topo-order", *many, *revisions, *where).decode().split()
+        if fixed:
+            self._logs[asked] = found
+        return [self.commit(sha) for sha in found]
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Give the best common ancestor."""
-        return self.run("merge-base", one, other, ok=(0, 1)).decode().strip() or None
+        if self._history.is_ancestor(one, other):
+            return one
+        if self._history.is_ancestor(other, one):
+            return other
+        if (one, other) in self._bases:
+            return self._bases[one, other]
+        base = self.run("merge-base", one, other, ok=(0, 1)).decode().strip() or None
+        if SHA.fullmatch(one) and SHA.fullmatch(other):
+            self._bases[one, other] = base
+        return base
 
     def is_ancestor(self, one: str, other: str) -> bool:
         """Tell whether ``one`` is ``other`` or reachable from it."""
-        return one == other or self.answer("merge-base", "--is-ancestor", one, other, ok=(0, 1))[0] == 0
+        if one == other:
+            return True
+        known = self._history.is_ancestor(one, other)
+        if known is None:
+            known = self.answer("merge-base", "--is-ancestor", one, other, ok=(0, 1))[0] == 0
+        return known
 
     def merge_tree(self, ours: str, theirs: str) -> str | None:
         """Merge two commits three-way; give the tree, or ``None`` for a conflict."""
+        for old, new in ((ours, theirs), (theirs, ours)):
+            if self._history.is_ancestor(old, new):
+                return self.commit(new).tree
+        if (ours, theirs) in self._merges:
+            return self._merges[ours, theirs]
         status, out = self.answer("merge-tree", "--write-tree", ours, theirs, ok=(0, 1, 128))
-        return out.decode().split("\n", 1)[0].strip() if status == 0 else None
+        tree = out.decode().split("\n", 1)[0].strip() if status == 0 else None
+        if SHA.fullmatch(ours) and SHA.fullmatch(theirs):
+            self._merges[ours, theirs] = tree
+        return tree
 
     def replay(self, commits: Iterable[Commit], onto: str, made: Signed) -> str | None:
         """Rebase ``commits``, oldest first, onto a commit; ``None`` for a conflict.
@@ -312,46 +405,3 @@ class Git:
 def _person(who: tuple[str, str], when: datetime) -> str:
     name, email = (re.sub(r"[<>\n\0]", "", part) for part in who)
     return f"{name} <{email}> {int(when.timestamp())} +0000"
-
-
-_WHO = re.compile(r"(.*?) ?<(.*?)> (\d+) [+-]\d{4}")
-
-
-def parse_commit(sha: str, raw: bytes) -> Commit:
-    """Read the text of a commit object. Source: git's documentation of the commit format."""
-    head, _, message = raw.decode("utf-8", "replace").partition("\n\n")
-    fields: list[tuple[str, str]] = []
-    unsigned: list[str] = []
-    for line in head.split("\n"):
-        if line.startswith(" ") and fields:
-            fields[-1] = (fields[-1][0], f"{fields[-1][1]}\n{line[1:]}")
-            continue
-        key, _, value = line.partition(" ")
-        fields.append((key, value))
-        if key != "gpgsig":
-            unsigned.append(line)
-    known = dict(fields)
-    author, author_email, authored = _who(known["author"])
-    committer, committer_email, committed = _who(known["committer"])
-    signature = known.get("gpgsig")
-    return Commit(
-        sha=sha,
-        tree=known["tree"],
-        parents=tuple(value for key, value in fields if key == "parent"),
-        author_name=author,
-        author_email=author_email,
-        authored_at=authored,
-        committer_name=committer,
-        committer_email=committer_email,
-        committed_at=committed,
-        message=message,
-        signature=signature,
-        payload=None if signature is None else "\n".join(unsigned) + "\n\n" + message,
-    )
-
-
-def _who(text: str) -> tuple[str, str, datetime]:
-    found = _WHO.fullmatch(text)
-    if found is None:
-        return text, "", datetime.fromtimestamp(0, UTC)
-    return found[1], found[2], datetime.fromtimestamp(int(found[3]), UTC)
