@@ -57,13 +57,13 @@ def read_inline(source: Source, chunk: Chunk) -> InlineDocument | None:
     spec = check_editable(source, own["spec"].value, "`spec`")
     for key in _NOT_HERE:
         if key in spec:
-            raise no_place(source, spec[key])
+            raise no_place(source, spec[key], "Write it as `template`." if key == "revisionTemplate" else "")
     template = spec.get("template")
     inner = below(template, "spec")
     for key in ("container", *DROPPED):
         pair = below(inner, key)
         if pair is not None:
-            raise no_place(source, pair)
+            raise no_place(source, pair, "Write it as `containers`." if key == "container" else "")
     return InlineDocument(
         source=source,
         chunk=chunk,

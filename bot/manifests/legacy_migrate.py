@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 VERSION_ONE = f"{GROUP}/v1"
 _OLD = ("v1alpha1", "v1beta1")
+_AGAIN = "Correct it, and migrate again."
 _Legacy = LegacyDocument | InlineDocument
 
 
@@ -64,15 +65,18 @@ def migrate(content: bytes, path: str, *, service: str | None = None) -> Migrate
     source = Source.read(content, path)
     problems: list[Problem] = []
     chosen: list[int] = []
+    others: list[str] = []
     for number, outcome in _documents(source):
         if isinstance(outcome, tuple):
             problems += outcome
         elif service is None or service in _names(outcome):
             chosen.append(number)
+        else:
+            others.append(outcome.name)
     if problems and not (service and chosen):
         raise Declined(*problems)
     if not chosen:
-        _refuse_others(content, path, service)
+        _refuse_others(content, path, service, others)
         return Migrated(content, (), ())
     notes: list[Note] = []
     names: list[str] = []
@@ -90,20 +94,22 @@ def _names(doc: _Legacy) -> tuple[str, str]:
     return f"{doc.namespace or ''}/{doc.name}", doc.name
 
 
-def _refuse_others(content: bytes, path: str, service: str | None) -> None:
-    """Refuse a file, or a service's name, with nothing in it that is v1 already."""
+def _refuse_others(content: bytes, path: str, service: str | None, others: list[str]) -> None:
+    """Refuse a file, or a service's name, with nothing in it that is v1 already; ``others`` are not v1 yet."""
     found = find_services(content, path)
     wanted = [m for m in found.manifests if service is None or service in {m.name, m.id}]
-    if wanted and not (found.problems and service is None):
+    problems = [] if others else found.problems
+    if wanted and not (problems and service is None):
         return
-    if found.problems:
-        raise Declined(*found.problems)
-    file = code(path)
-    if service is not None:
-        message = f"{file} holds no service {code(service)}."
-        raise Declined(Problem("unknown-service", message, "Look at the spelling.", Place(path)))
-    message = f"{file} holds no Service of `{GROUP}`."
-    raise Declined(Problem("no-service", message, "Name its manifest.", Place(path)))
+    if problems:
+        raise Declined(*problems)
+    file, place = code(path), Place(path)
+    if service is None:
+        message = f"{file} holds no Service of `{GROUP}`."
+        raise Declined(Problem("no-service", message, "Name its manifest.", place))
+    names = [*others, *(m.name for m in found.manifests)]
+    remedy = f"It holds {', '.join(map(code, dict.fromkeys(names)))}." if names else "Name its manifest."
+    raise Declined(Problem("unknown-service", f"{file} holds no service {code(service)}.", remedy, place))
 
 
 def _documents(source: Source) -> Iterator[tuple[int, _Legacy | tuple[Problem, ...]]]:
@@ -163,7 +169,9 @@ def _edit(doc: _Legacy, notes: list[Note]) -> Source:
         text = v1_refusal(doc.name, converted)
         if text is not None:
             message = f"The server of v1 would refuse the result: {code(' / '.join(text.splitlines()))}."
-            raise source.declined("split-invalid", message, doc.mode.key.start, end=doc.mode.key.end)
+            raise source.declined(
+                "split-invalid", message, doc.mode.key.start, end=doc.mode.key.end, remedy=_AGAIN
+            )
         draft = Draft(source)
         _edit_mode(draft, doc, converted, notes)
         template, traffic = wanted_template(doc, converted), list(converted.traffic)
@@ -273,7 +281,7 @@ def _verify(doc: _Legacy, edited: Source, template: Any, traffic: list[dict[str,
     text = server_refusal(manifest, manifest.targets)
     if text is not None:
         message = f"The server of v1 would refuse the result: {code(' / '.join(text.splitlines()))}."
-        raise old.declined("split-invalid", message, at, remedy="Correct it, and migrate again.")
+        raise old.declined("split-invalid", message, at, remedy=_AGAIN)
 
 
 def _plain(new: Document, key: str) -> Any:

@@ -38,6 +38,7 @@ _REMEDIES = (
     ("must not set", "Remove the field, or write it as `containers`."),
     ("configuration", "Give the mode its configuration."),
 )
+_LONGEST_WORDS = 1000  # characters of the server's own text; all of it, but for names that are longer
 _TEMPLATE = re.compile(r"\{\{|\{%|<%|\$\{|\$\(")
 
 
@@ -157,7 +158,7 @@ def alpha_problem(source: Source, root: Mapping, name: str, line: str) -> Proble
     """Give one line of the server's text at the first field that it names."""
     paths = line.rpartition(": ")[2].split(", ")
     start, end = span(root, paths[0])
-    message = f"The server of v1alpha1 refuses {code(name)}: {code(line)}."
+    message = f"The server of v1alpha1 refuses {code(name)}: {code(line, longest=_LONGEST_WORDS)}."
     remedy = next((remedy for sign, remedy in _REMEDIES if sign in line), "")
     return source.problem("split-invalid", message, start, end=end, remedy=remedy)
 

@@ -72,14 +72,14 @@ class Spliced:
         return text[min(spaces, -moved) :]
 
 
-def no_place(source: Source, pair: Pair) -> Declined:
+def no_place(source: Source, pair: Pair, remedy: str = "") -> Declined:
     """Give the refusal of a field that would be lost."""
     return source.declined(
         "traffic-block-unusual",
         f"The field {code(pair.key.value)} has no place in v1.",
         pair.key.start,
         end=pair.key.end,
-        remedy="Remove it, or move it by hand.",
+        remedy=remedy or "Remove it, or move it by hand.",
     )
 
 
