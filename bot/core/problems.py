@@ -106,8 +106,8 @@ CODES: dict[str, str] = {
     "wrong-head": "The `sha=` of the command is not the head of the pull request.",
     # which service
     "no-service": "The pull request changes no service that the bot can roll out.",
-    "which-service": "The pull request changes several services; the command must name one.",
-    "unknown-service": "No service of that name is changed here.",
+    "which-service": "Several services or routes are meant; none is guessed.",
+    "unknown-service": "No service or route of that name is in this pull request or in the repository.",
     # the manifest
     "path-refused": "The path is a link, or lies where the bot does not write.",
     "file-missing": "The manifest is not in the branch.",

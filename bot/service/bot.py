@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -24,6 +24,7 @@ from bot.service import answering, earlier, ending, pressing, proposing, retarge
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import Desk
+from bot.service.finding import Index
 from bot.service.journal import Answered, Followed, Journal, Stuck, unread
 from bot.service.reading import Historian, Service
 from bot.service.scene import Kind, Scene
@@ -86,6 +87,7 @@ class Bot:
     journal: Journal = unread
     rehearsal: bool = False
     service: str | None = None
+    index: Index = field(default_factory=Index)
 
     def look(self, subject: Subject, why: str) -> datetime | None:
         """Look at a subject, do what is missing, and say when to look again.
@@ -95,7 +97,7 @@ class Bot:
         """
         try:
             repo = self.forge.repository(subject.installation, subject.repository)
-            desk = Desk(repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal)
+            desk = self._desk(repo)
             kind, _, rest = subject.what.partition("/")
             if kind == "pull":
                 return self._look_at_pull(desk, subject, int(rest), why)
@@ -131,7 +133,7 @@ class Bot:
             Refused: The token may not read what is needed.
         """
         repo = self.forge.repository(subject.installation, subject.repository)
-        desk = Desk(repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal)
+        desk = self._desk(repo)
         try:
             pull = repo.pull(int(subject.what.partition("/")[2]))
             if pull.head_sha != sha:
@@ -139,6 +141,11 @@ class Bot:
             return plan_check(desk, pull)
         except Missing:
             return None
+
+    def _desk(self, repo: Repository) -> Desk:
+        return Desk(
+            repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal, index=self.index
+        )
 
     # --- a pull request -----------------------------------------------------------------------
 

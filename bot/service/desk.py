@@ -18,6 +18,7 @@ from bot.core.text import code
 from bot.core.validate import is_namespace
 from bot.manifests import workload
 from bot.ports import Missing
+from bot.service.finding import Index
 from bot.service.reading import Historian, Service, Standing, read_file, standing
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Desk:
     port: texts say what would be done. ``again`` is the commit whose checks were asked for again, ``pressed``
     the one with the button that was pressed, and ``stamp`` what its check bears from then on. ``told`` is what
     checks say since this look, ``afterwards`` what they shall say once the answer stands. ``answered`` are
-    rollouts that a reply of ours was seen to name.
+    rollouts that a reply of ours was seen to name. ``index`` is what is known of files from earlier searches.
     """
 
     repo: Repository
@@ -68,6 +69,7 @@ class Desk:
     stamp: str = ""
     told: dict[tuple[str, str], Check] = field(default_factory=dict)
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
+    index: Index = field(default_factory=Index)
 
     def now(self) -> datetime:
         """Give the time."""

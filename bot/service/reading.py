@@ -14,11 +14,13 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from bot.core import trailers
+from bot.core.discovery import Hit
 from bot.core.problems import Declined, Place, Problem
 from bot.core.rollout import Rollout, Version, state_of
 from bot.core.text import code
 from bot.core.traffic import Shape, Split
 from bot.manifests import workload
+from bot.manifests.workload import SERVICE
 from bot.ports import File, Missing, Refused
 
 if TYPE_CHECKING:
@@ -46,6 +48,13 @@ class Service:
     def name(self) -> str:
         """The service's name."""
         return self.id.rpartition("/")[2]
+
+    @property
+    def hit(self) -> Hit:
+        """The object as a search gives it, without its line."""
+        kind, mark, own = self.id.rpartition(":")
+        namespace, _, name = own.partition("/")
+        return Hit(self.path, kind if mark else SERVICE, namespace, name, 1)
 
     @property
     def key(self) -> str:

@@ -14,13 +14,14 @@ from bot.core.kn.update import Refusal, update
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase
 from bot.core.text import LONGEST_LINE, code, code_block
+from bot.core.traffic import defaulted
 from bot.core.trailers import CANCEL, Edit
 from bot.manifests import workload
 from bot.manifests.diff import unified
 from bot.manifests.judge import later_problems, server_refusal
 from bot.manifests.knative import Manifest, edit_service
 from bot.ports import Moved, Refused
-from bot.service import proposing
+from bot.service import owning, proposing
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.desk import no_namespace
 from bot.service.reading import Held, read_held
@@ -84,7 +85,7 @@ def _commit(case: Case, command: c.Retarget) -> Outcome:
     held = case.scene.touched_one(desk, service).target
     if held is None:
         raise Declined(Problem("no-service", f"{code(service.name)} is not in this pull request any more."))
-    content = _edited(held, command)
+    content = _edited(case, held, command, pull.head_sha)
     if content == held.file.content:
         return _already(case)
     if pull.from_fork:
@@ -176,7 +177,7 @@ def _propose(case: Case, command: c.Retarget) -> Outcome:
         raise Declined(
             Problem("file-missing", f"{code(service.name)} is not on {code(service.base)} any more.")
         )
-    content = _edited(held, command)
+    content = _edited(case, held, command, standing.tip)
     if content == held.file.content:
         return _already(case)
     change = _change(held, _with(held, content))
@@ -227,11 +228,11 @@ def _proposed(case: Case, pull: Pull, change: Change | None) -> Outcome:
 # --- the edit ---------------------------------------------------------------------------------
 
 
-def _edited(held: Held, command: c.Retarget) -> bytes:
-    """Give the edited file.
+def _edited(case: Case, held: Held, command: c.Retarget, sha: str) -> bytes:
+    """Give the edited file; ``sha`` is the commit that it was read at.
 
     Raises:
-        Declined: ``kn-refused``, ``split-invalid``; the file cannot be edited exactly.
+        Declined: ``kn-refused``, ``split-invalid``; as ``owning.check_file``; the file cannot be edited exactly.
     """
     manifest = held.manifest.origin
     if not isinstance(manifest, Manifest):
@@ -265,7 +266,10 @@ def _edited(held: Held, command: c.Retarget) -> bytes:
                 for line in refusal.split("\n")
             )
         )
+    holder = owning.holder_of(held)
+    owning.check_file(case.desk.repo, held, holder, case.service.base, sha)
     problems = later_problems(manifest, targets) + no_namespace(held)
+    problems += owning.refusals(held, holder, defaulted(targets))
     if problems:
         raise Declined(*problems)
     return edit_service(held.file.content, manifest.path, manifest, targets=targets)

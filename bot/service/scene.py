@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bot.core import trailers
+from bot.core import discovery, trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
-from bot.service.reading import Service, Touched, touched
+from bot.service.finding import find_one
+from bot.service.reading import Service, Touched, read_held, touched
 
 if TYPE_CHECKING:
     from bot.core.checks import Press
@@ -151,7 +153,7 @@ class Scene:
         """
         services = self.services(desk)
         names = ", ".join(code(s.name) for s in services)
-        if not services:
+        if not services and (name is None or name == "all"):
             raise Declined(
                 Problem(
                     "no-service",
@@ -162,16 +164,20 @@ class Scene:
         if name == "all":
             return services
         if name is not None:
-            hits = tuple(s for s in services if s.name == name)
+            hits = tuple(s for s in services if discovery.matches(s.hit, name))
             if not hits:
-                raise Declined(Problem("unknown-service", f"Unknown service {code(name)}; known: {names}."))
+                return (self._elsewhere(desk, name, services),)
             if len(hits) > 1:
                 where = ", ".join(code(s.path) for s in hits)
+                forms = [discovery.unambiguous(s.hit, [h.hit for h in hits]) for s in hits]
+                own = (
+                    f"Name one: {', '.join(code(f) for f in forms if f)}; or write" if all(forms) else "Write"
+                )
                 raise Declined(
                     Problem(
                         "which-service",
                         f"{len(hits)} services here are called {code(name)}: {where}.",
-                        "Write `all`, or change them in pull requests of their own.",
+                        f"{own} `all`, or change them in pull requests of their own.",
                     )
                 )
             return hits
@@ -191,7 +197,40 @@ class Scene:
             )
         return services
 
+    def _elsewhere(self, desk: Desk, name: str, services: tuple[Service, ...]) -> Service:
+        """Find a service of that name that the pull request does not touch.
+
+        Raises:
+            Declined: ``unknown-service``, ``which-service``.
+        """
+        known = [s.name for s in services]
+        close = get_close_matches(name, known, n=1)
+        if close or self.kind not in {Kind.OPEN, Kind.MERGED}:
+            remedy = f"Did you mean {code(close[0])}?" if close else ""
+            names = ", ".join(map(code, known))
+            raise Declined(
+                Problem("unknown-service", f"Unknown service {code(name)}; known: {names}.", remedy)
+            )
+        hit = find_one(
+            desk.repo,
+            self._sha(desk),
+            name,
+            near=[changed.path for changed in desk.repo.changed_files(self.pull)],
+            file=desk.config().of(discovery.name_of(name)).file,
+            index=desk.index,
+        )
+        return Service(self.base, hit.path, hit.id)
+
+    def _sha(self, desk: Desk) -> str:
+        return desk.base(self.base) if self.kind is Kind.MERGED else self.pull.head_sha
+
     def touched_one(self, desk: Desk, service: Service) -> Touched:
-        """Give both sides of one service."""
+        """Give both sides of one service; of one that the pull request does not touch they are the same."""
         hit = next((t for t in self.touched(desk) if t.service == service), None)
-        return hit if hit is not None else Touched(service, None, None)
+        if hit is not None or self.kind not in {Kind.OPEN, Kind.MERGED}:
+            return hit if hit is not None else Touched(service, None, None)
+        before, target = (
+            read_held(desk.repo, service.path, service.id, sha)
+            for sha in (desk.base(self.base), self._sha(desk))
+        )
+        return Touched(service, before, target)

@@ -18,11 +18,11 @@ from bot.core.trailers import CANCEL
 from bot.manifests import workload
 from bot.manifests.diff import unified
 from bot.ports import Moved, Refused
-from bot.service import proposing
+from bot.service import owning, proposing
 from bot.service.checks import Known, plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import edited
-from bot.service.reading import Held, read_held, records_of_pull
+from bot.service.reading import Held, Touched, read_held, records_of_pull
 from bot.service.scene import Kind
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bot.core.trailers import Record
     from bot.ports import Pull
     from bot.service.desk import Desk
-    from bot.service.reading import Service, Standing, Touched
+    from bot.service.reading import Service, Standing
     from bot.service.verbs import Case
 
 
@@ -44,13 +44,14 @@ class HeadMoved(Exception):  # noqa: N818 - an answer: plan again
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A planned first step: what is there, what shall be, and under which rules."""
+    """A planned first step: what is there, what shall be, under which rules, and what a reviewer should know."""
 
     held: Held
     base: Held | None
     started: Started
     rules: RuleSet
     content: bytes
+    cautions: tuple[Problem, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -117,8 +118,15 @@ def draft(case: Case, command: c.Canary) -> Draft:
             merged=merged,
         )
     )
+    holder = owning.holder_of(target)
+    sha = standing.tip if merged else scene.pull.head_sha
+    owning.check_file(desk.repo, target, holder, scene.base, sha)
+    refused = owning.refusals(target, holder, started.split)
+    if refused:
+        raise Declined(*refused)
     content = edited(target, started.split, started.template_name)
-    return Draft(target, origin, started, rules, content)
+    cautions = owning.cautions(target, holder, started.split)
+    return Draft(target, origin, started, rules, content, cautions)
 
 
 def _route(
@@ -281,11 +289,14 @@ def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:
     """Give the pull request's services as they are with another content of one file."""
     file = replace(held.file, content=content, blob="")
     found = {w.id: w for w in workload.find(content, file.path).workloads}
+    changed = case.scene.touched(case.desk)
+    if case.service not in {one.service for one in changed}:
+        changed = (*changed, Touched(case.service, held, held))  # found elsewhere in the repository
     return tuple(
         replace(one, target=Held(file, found[one.service.id]))
         if one.service.path == file.path and one.service.id in found
         else one
-        for one in case.scene.touched(case.desk)
+        for one in changed
     )
 
 
@@ -305,8 +316,8 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
     ]
     if diff:
         parts.append(report.diff_block(diff))
-    if plan is not None and (remark := workload.remark(held.manifest, split)):
-        parts.append(remark)
+    if plan is not None:
+        parts += _remarks(plan)
     if record.weight == 0 and split.shape is Shape.TARGETS:
         parts.append(f"At 0 % only the tag's URL leads to {code(record.candidate)}.")
     parts.append(f"Merging this pull request applies it. {report.after(record, rules, record.weight)}")
@@ -314,6 +325,15 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
         f"`/canary N` here changes the share, `/canary cancel` takes it back. {report.way_back(record)}"
     )
     return case.outcome("done", "applied", "\n\n".join(parts), record)
+
+
+def _remarks(plan: Draft) -> list[str]:
+    """Give what a reader should know of the edit: another scale of weights, and what else acts on the object."""
+    scale = workload.remark(plan.held.manifest, plan.started.split)
+    return [
+        *([scale] if scale else []),
+        *(f"**Note** · {report.problem_text(c, with_code=True)}" for c in plan.cautions),
+    ]
 
 
 def _fork(plan: Draft, service: Service) -> Declined:
@@ -427,7 +447,7 @@ def _start_outcome(case: Case, ours: proposing.Ours, plan: Draft | None) -> Outc
         parts += [
             report.split_table(before, plan.started.split),
             report.diff_block(unified(plan.held.file.content, plan.content, case.service.path)),
-            *filter(None, [workload.remark(plan.held.manifest, plan.started.split)]),
+            *_remarks(plan),
             f"Merging it applies it. {report.after(record, plan.rules, record.weight)} {report.way_back(record)}",
         ]
     return case.outcome("done", "proposed", "\n\n".join(parts), record, pull=ours.pull.number)
@@ -466,7 +486,7 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         "nothing was written.",
         report.split_table(before, drafted.started.split),
         report.diff_block(diff) if diff else "The file holds that split already.",
-        *filter(None, [workload.remark(drafted.held.manifest, drafted.started.split)]),
+        *_remarks(drafted),
         f"Earliest times under `{rules.id}`, if the first step were merged now:",
         report.calendar(record, rules, case.desk.now()),
     ]

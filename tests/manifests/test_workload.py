@@ -64,7 +64,7 @@ def test_what_is_there_already_changes_no_byte(name: str) -> None:
         pytest.param((7,), [100], True, id="one destination has all"),
     ],
 )
-def test_weights_in_percent(written: tuple[int | None, ...], percents: list[int], exact: bool) -> None:
+def test_weights_in_percent(written: tuple[int | None, ...], percents: list[int], *, exact: bool) -> None:
     split = split_of(weights(*written))
     assert [t.effective_percent for t in split.targets] == percents
     assert (split.shape, split.exact) == (Shape.WEIGHTS, exact)

@@ -1,20 +1,39 @@
 from __future__ import annotations
 
 import itertools
+import os
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bot.entry.rehearsal import Rehearsal, rehearsal
+from bot.sandbox.clock import SandboxClock
 from tests.contract.lane import tally, verdict
 from tests.contract.recorder import Recorder
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime, timedelta
 
+_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 _numbers = itertools.count(1)
+
+
+class WakingClock(SandboxClock):
+    """A clock that tells when it was moved, so that nobody waits until that is noticed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wake: Callable[[], None] = lambda: None
+
+    def advance(self, by: timedelta) -> datetime:
+        now = super().advance(by)
+        self.wake()
+        return now
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +54,18 @@ def refereed(recorder: Recorder, request: pytest.FixtureRequest) -> Iterator[Non
 @pytest.fixture(scope="session")
 def running_bot(recorder: Recorder) -> Iterator[Rehearsal]:
     """One sandbox with the bot for all scenarios of a process; each has a repository of its own."""
+    clock = WakingClock()
     with ExitStack() as stack:
+        # Every commit of the engine waits for the disk, and no power is cut here: in memory where there is such.
+        room = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="canary-bot-", dir=room))
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        # All is on loopback. Looking for a proxy in the environment is a third of a small request.
+        patch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
         with recorder.listening():
-            run = stack.enter_context(rehearsal())
+            database = Path(folder) / "canary.sqlite3"
+            run = stack.enter_context(rehearsal(clock=clock, database=database))
+        clock.wake = run.bot.parts.engine._notify
         for login in PEOPLE:
             run.world.add_user(login)
         yield run

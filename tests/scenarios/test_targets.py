@@ -12,8 +12,7 @@ from tests.scenarios.moves import sweep
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bot.sandbox.model import Pull
-    from tests.scenarios.stage import Reply, Stage
+    from tests.scenarios.stage import Stage
 
 ISTIO = b"""\
 apiVersion: networking.istio.io/v1beta1

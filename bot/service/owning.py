@@ -1,0 +1,145 @@
+"""Whether a file is the bot's to edit: who else sets the split, which program writes the file, what Cloud Run says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from bot.core import cloudrun, generated, owners
+from bot.core.discovery import SUFFIXES
+from bot.core.doctor.documents import at, objects, read_all
+from bot.core.problems import Declined
+from bot.manifests.source import LARGEST_FILE
+from bot.ports import Missing, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.core.problems import Problem
+    from bot.core.traffic import Split
+    from bot.ports import Repository
+    from bot.service.reading import Held
+
+MOST_NEIGHBOURS = 20  # files of the folder that are read for a controller that names a route
+
+
+_DOUBTFUL = frozenset({"templates", "vendor"})
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The files of a commit, listed when the first is asked for."""
+
+    repo: Repository
+    sha: str
+
+    @cached_property
+    def _all(self) -> frozenset[str]:
+        return frozenset(file.path for file in self.repo.tree(self.sha).files)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._all
+
+
+def check_file(repo: Repository, held: Held, holder: owners.Holder, branch: str, sha: str) -> None:
+    """Refuse a file that a program writes, and an object whose split somebody else sets.
+
+    Args:
+        repo: The repository.
+        held: The manifest that would be edited.
+        holder: The same, see ``holder_of``.
+        branch: The branch that it would be edited on.
+        sha: The commit that ``held`` was read at.
+
+    Raises:
+        Declined: ``generated-branch``, ``vendored-file``, ``helm-template``, ``generated-file``,
+            ``foreign-controller``.
+    """
+    path, content = held.file.path, held.file.content
+    # A folder's name alone proves nothing: what lies beside it is asked for, and only then.
+    doubtful = not _DOUBTFUL.isdisjoint(path.split("/")[:-1])
+    beside = Paths(repo, sha) if doubtful else None
+    refused = generated.refusal(path, branch, paths=beside, content=content)
+    if refused is not None:
+        raise Declined(refused)
+    problems = owners.verdict(holder) or owners.named_by(holder, _files(repo, held, sha))
+    if problems:
+        raise Declined(*problems)
+
+
+def refusals(held: Held, holder: owners.Holder, split: Split) -> tuple[Problem, ...]:
+    """Give what Cloud Run would say against a split of one of its services."""
+    facts = _cloud_run(held, holder, split)
+    return () if facts is None else cloudrun.problems(facts)
+
+
+def cautions(held: Held, holder: owners.Holder, split: Split) -> tuple[Problem, ...]:
+    """Give what a reviewer should know of the file before it moves traffic; nothing of it forbids that."""
+    found = list(owners.cautions(holder))
+    marker = owners.image_marker(held.file.content, held.file.path)
+    facts = _cloud_run(held, holder, split)
+    return (*found, *([marker] if marker else []), *(cloudrun.cautions(facts) if facts else ()))
+
+
+def holder_of(held: Held) -> owners.Holder:
+    """Give the object with its labels and owners; a file that has none is not parsed again for them."""
+    m, content = held.manifest, held.file.content
+    marked = any(word in content for word in (b"labels", b"ownerReferences"))
+    for one in objects(read_all(_text(content)) or ()) if marked else ():
+        metadata = one.get("metadata")
+        same = (one.get("kind"), at(metadata, "name"), at(metadata, "namespace")) == (
+            m.kind,
+            m.name,
+            m.namespace,
+        )
+        if same:
+            return owners.holder_of(m.api_version, m.kind, metadata, held.place)
+    return owners.Holder(
+        m.api_version, m.kind, m.name, m.namespace, annotations=m.annotations, place=held.place
+    )
+
+
+def _cloud_run(held: Held, holder: owners.Holder, split: Split) -> cloudrun.Facts | None:
+    m = held.manifest
+    if not m.api_version.startswith("serving.knative.dev/"):
+        return None
+    if not cloudrun.is_cloud_run(holder.annotations, holder.labels, m.template):
+        return None
+    return cloudrun.Facts(
+        name=m.name,
+        namespace=m.namespace,
+        kind=m.kind,
+        targets=split.targets,
+        template_name=m.template_name,
+        place=held.place,
+    )
+
+
+def _files(repo: Repository, held: Held, sha: str) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Give the files that may name a controller of the object: its own; beside a route the whole folder."""
+    content = held.file.content
+    if owners.may_name_owner(content):
+        yield held.file.path, read_all(_text(content)) or ()
+    if not held.manifest.rules:
+        return
+    folder = held.file.path.rpartition("/")[0]
+    near = [
+        file
+        for file in repo.tree(sha).files
+        if file.path.rpartition("/")[0] == folder
+        and file.path != held.file.path
+        and file.path.endswith(SUFFIXES)
+        and file.size <= LARGEST_FILE
+    ]
+    for file in near[:MOST_NEIGHBOURS]:
+        try:
+            beside = repo.blob(file.blob)
+        except (Missing, Refused, Declined):
+            continue
+        if owners.may_name_owner(beside):
+            yield file.path, read_all(_text(beside)) or ()
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8-sig", "replace")
