@@ -20,6 +20,8 @@ from bot.core.traffic import Target
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.manifests.knative import Manifest
+
 KEYS = {
     "tag": "tag",
     "revisionName": "revision",
@@ -30,6 +32,10 @@ KEYS = {
 
 # Namespace, name, and the kind where it is no Service.
 Identity: TypeAlias = tuple[str | None, str] | tuple[str | None, str, str]
+
+
+def identity(manifest: Manifest) -> Identity:
+    return manifest.namespace, manifest.name, manifest.kind
 
 
 def text_of(content: bytes) -> str:

@@ -15,7 +15,7 @@ from bot.core.traffic import Target
 from bot.manifests.diff import bytes_outside
 from bot.manifests.knative import Manifest, edit_service, find_services
 from tests.manifests.operators import REFUSED, RIGHT
-from tests.manifests.oracle import Identity, Seen, append_edits, assert_right, remove_edits, set_edits
+from tests.manifests.oracle import Seen, append_edits, assert_right, identity, remove_edits, set_edits
 from tests.manifests.test_corpus import PAIR, Objects, Tally, report
 from tests.manifests.test_lists import HEAD, LIST, OTHER, PATH, ROUTE, found
 from tests.manifests.test_properties import manifests
@@ -23,10 +23,6 @@ from tests.shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-def identity(manifest: Manifest) -> Identity:
-    return manifest.namespace, manifest.name, manifest.kind
 
 
 def same(content: bytes, manifest: Manifest) -> Manifest:

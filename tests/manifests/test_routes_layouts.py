@@ -14,7 +14,7 @@ from bot.core.traffic import Target
 from bot.manifests.diff import bytes_outside
 from bot.manifests.knative import Manifest, edit_service, find_services
 from tests.manifests.operators import REFUSED, RIGHT
-from tests.manifests.oracle import Identity, append_edits, assert_right, remove_edits, set_edits
+from tests.manifests.oracle import append_edits, assert_right, identity, remove_edits, set_edits
 from tests.manifests.test_corpus import Objects, Tally, again, report
 from tests.manifests.test_routes import HEAD, PAIR, PATH, edited, one
 from tests.shared import shared
@@ -30,10 +30,6 @@ ROUTES = {
         "    percent: 40\n    latestRevision: false\napiVersion: serving.knative.dev/v1beta1\n"
     ),
 }
-
-
-def identity(manifest: Manifest) -> Identity:
-    return manifest.namespace, manifest.name, manifest.kind
 
 
 def edits(manifest: Manifest) -> Iterator[tuple[Target, ...]]:
