@@ -199,7 +199,7 @@ def verify(doc: LegacyDocument, edited: Source, wanted: Legacy) -> None:
         and new.legacy == wanted
         and _rest(new) == _rest(doc)
         and _ruamel_reads(edited.text[chunk.start : chunk.end], wanted)
-        and _outside(new) == _outside(doc)
+        and _outside(new, _left(doc, new)) == _outside(doc)
     ):
         raise refusal
 
@@ -210,9 +210,35 @@ def _rest(doc: LegacyDocument) -> tuple[Canon, Canon]:
     return canon(doc.root, frozenset({id(doc.body)})), canon(doc.body, own)
 
 
-def _outside(doc: LegacyDocument) -> str:
-    """Give a file's text without the mode's name and the pairs that an edit may touch."""
-    spans = [(doc.mode.key.start, doc.mode.key.end), *(_span(doc, pair) for pair in doc.own())]
+def _left(old: LegacyDocument, new: LegacyDocument) -> int:
+    """Give how many characters before a revision that was the last one lie behind the list now."""
+    pairs = [doc.pairs.get("revisions") for doc in (old, new)]
+    if old.body.flow or pairs[0] is None or pairs[1] is None:
+        return 0
+    tails = [_tail(doc, pair) for doc, pair in ((old, pairs[0]), (new, pairs[1]))]
+    left = tails[1].removesuffix(tails[0])
+    within = old.source.text[slice(*_span(old, pairs[0]))]
+    return len(left) if tails[1].endswith(tails[0]) and left in within else 0
+
+
+def _tail(doc: LegacyDocument, pair: Pair) -> str:
+    """Give the blank lines and comments behind a pair."""
+    source = doc.source
+    start = end = source.line_end(doc.last_line(pair))
+    while end < len(source.text) and not source.is_content(source.line(end)):
+        end = source.line_end(source.line(end))
+    return source.text[start:end]
+
+
+def _outside(doc: LegacyDocument, left: int = 0) -> str:
+    """Give a file's text without the mode's name and the pairs that an edit may touch.
+
+    ``left`` characters behind the list of revisions belong to it.
+    """
+    spans = [(doc.mode.key.start, doc.mode.key.end)]
+    for pair in doc.own():
+        start, end = _span(doc, pair)
+        spans.append((start, end + left * (pair.key.value == "revisions")))
     parts: list[str] = []
     at = 0
     for start, end in sorted(spans):

@@ -104,7 +104,7 @@ def without_nothing(template: Any) -> Any:
 GONE = re.compile(
     r"""["']?(runLatest|release|pinned|configuration|revisionTemplate|template|container|generation"""
     r"""|servingState|concurrencyModel|containerConcurrency|revisions|rolloutPercent|revisionName"""
-    r"""|apiVersion)["']?[ \t]*:|#|-[ \t]+["'@\w.-]+["']?[ \t]*(#|$)"""
+    r"""|apiVersion)["']?[ \t]*:|#|-[ \t]+["'@\w.-]+["']?[ \t\r]*(#|$)"""
 )
 
 
@@ -114,6 +114,8 @@ def assert_lines(old: str, new: str) -> None:
         r"(?:spec|runLatest|release|pinned|configuration)[\"']?: *\{", old
     ):
         return
+    # A list in brackets on several lines goes as a whole.
+    old = re.sub(r"""(revisions["']?[ \t]*:[ \t]*\[)[^\]]*\]""", r"\1]", old)
     left = iter([bare(line) for line in new.split("\n")])
     for line in old.split("\n"):
         if bare(line) and not GONE.match(line.lstrip()):
