@@ -199,3 +199,15 @@ def test_refused(operator: str) -> None:
         assert all(problem.place and problem.place.line for problem in result.problems)
         count += 1
     assert count == len(bases())
+
+
+def test_lone_cr_sets_and_refuses_to_insert() -> None:
+    content = LIST.replace("\n", "\r").encode()
+    for manifest in found(content):
+        for targets in set_edits(manifest.targets):
+            after = edit_service(content, PATH, manifest, targets=targets)
+            assert_right(content, after, identity(manifest), targets)
+        for _, targets in append_edits(manifest.targets):
+            with pytest.raises(Declined) as error:
+                edit_service(content, PATH, manifest, targets=targets)
+            assert [problem.code for problem in error.value.problems] == ["line-ends-unusual"]
