@@ -11,8 +11,9 @@ from bot.core import discovery, trailers
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
+from bot.manifests import workload
 from bot.service.finding import find_one
-from bot.service.reading import Service, Touched, read_held, touched
+from bot.service.reading import Service, Touched, read_file, read_held, touched
 
 if TYPE_CHECKING:
     from bot.core.checks import Press
@@ -123,8 +124,23 @@ class Scene:
         if not found and self.kind is Kind.MERGED:
             found = self._recorded(desk)
         if not found and self.kind is Kind.OPEN:
-            found = self._edited(desk)
+            found = self._edited(desk) or self._named(desk)
         return found
+
+    def _named(self, desk: Desk) -> tuple[Service, ...]:
+        """Give what the files hold that were named at a prompt: there need not be a change of them."""
+        if not desk.rehearsal:
+            return ()
+        files = (
+            read_file(desk.repo, changed.path, self.pull.head_sha)
+            for changed in desk.repo.changed_files(self.pull)
+        )
+        return tuple(
+            Service(self.base, file.path, found.id)
+            for file in files
+            if file is not None
+            for found in workload.find(file.content, file.path).workloads
+        )
 
     def _edited(self, desk: Desk) -> tuple[Service, ...]:
         """Find what an interrupted try of this comment edited: nothing may differ from the base branch since."""
@@ -211,14 +227,16 @@ class Scene:
             raise Declined(
                 Problem("unknown-service", f"Unknown service {code(name)}; known: {names}.", remedy)
             )
-        hit = find_one(
-            desk.repo,
-            self._sha(desk),
-            name,
-            near=[changed.path for changed in desk.repo.changed_files(self.pull)],
-            file=desk.config().of(discovery.name_of(name)).file,
-            index=desk.index,
-        )
+        near = [changed.path for changed in desk.repo.changed_files(self.pull)]
+        file = desk.config().of(discovery.name_of(name)).file
+        try:
+            hit = find_one(desk.repo, self._sha(desk), name, near=near, file=file, index=desk.index)
+        except Declined as declined:
+            first, *others = declined.problems
+            if first.code != "unknown-service" or not known:
+                raise
+            here = f"Unknown service {code(name)}; known: {', '.join(map(code, known))}."
+            raise Declined(replace(first, message=f"{here} {first.message}"), *others) from None
         return Service(self.base, hit.path, hit.id)
 
     def _sha(self, desk: Desk) -> str:
