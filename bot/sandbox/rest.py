@@ -47,9 +47,10 @@ class Reply:
             return b""
         return json.dumps(self.body, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
-    def etag(self) -> str:
-        """Give the answer's ETag."""
-        return 'W/"' + hashlib.sha256(self.content()).hexdigest() + '"'
+
+def etag(content: bytes) -> str:
+    """Give the ETag of an answer."""
+    return 'W/"' + hashlib.sha256(content).hexdigest() + '"'
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.sandbox import rest_apps, rest_checks, rest_code, rest_pulls, rest_rules, rest_statuses, rest_talk
@@ -23,11 +23,11 @@ from bot.sandbox.auth import authenticate, limit_of, name_of
 from bot.sandbox.base import Urls
 from bot.sandbox.errors import ApiError, not_found
 from bot.sandbox.faults import Fault, Faults, Request
-from bot.sandbox.rest import Call, Reply, parse_body, parse_query
+from bot.sandbox.rest import Call, Reply, etag, parse_body, parse_query
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
     from fastapi import APIRouter
@@ -44,6 +44,7 @@ TABLES = (
     *(rest_apps.table, rest_pulls.table, rest_talk.table, rest_checks.table, rest_statuses.table),
     *(rest_rules.table, rest_code.table),
 )
+_ROUTE = "sandbox_route"
 _OPEN: dict[Any, asyncio.Transport] = {}
 
 
@@ -80,6 +81,38 @@ class _Silence(Response):
                 transport.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+class _Operations(BaseRoute):
+    """The routes below a prefix, looked at in their order as Starlette does, without trying all of them.
+
+    Args:
+        prefix: What all their paths begin with.
+        routes: They.
+    """
+
+    def __init__(self, prefix: str, routes: Sequence[Route]) -> None:
+        self._prefix = prefix
+        self._routes = routes
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Find the first route for path and method, else the first for the path alone."""
+        if scope["type"] != "http" or not scope["path"].startswith(self._prefix):
+            return Match.NONE, {}
+        partial: tuple[Match, Scope] = Match.NONE, {}
+        for route in self._routes:
+            if not route.path_regex.match(scope["path"]):
+                continue
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                return match, {**found, _ROUTE: route}
+            if match is Match.PARTIAL and partial[0] is Match.NONE:
+                partial = match, {**found, _ROUTE: route}
+        return partial
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have the route answer that was found."""
+        await scope[_ROUTE].handle(scope, receive, send)
 
 
 @dataclass(slots=True)
@@ -160,8 +193,8 @@ class Api:
         }
         content, status = reply.content(), reply.status
         if incoming.method == "GET" and status == 200:  # noqa: PLR2004 - only a full answer is remembered
-            headers["ETag"] = reply.etag()
-            if reply.etag() in incoming.headers.get("if-none-match", ""):
+            headers["ETag"] = etag(content)
+            if headers["ETag"] in incoming.headers.get("if-none-match", ""):
                 content, status = b"", 304
         if status != 304:  # noqa: PLR2004 - what was not sent again is free
             self.used[who] = self.used.get(who, 0) + 1
@@ -196,10 +229,12 @@ def create_app(world: World, *, api: Api | None = None, pages: APIRouter | None 
     api = api or Api(world)
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for prefix in (ENTERPRISE, ""):
-        for table in TABLES:
-            for method, path, handler in table.routes:
-                endpoint = api.endpoint(handler, prefix)
-                app.router.routes.append(Route(prefix + path, endpoint, methods=[method]))
+        operations = [
+            Route(prefix + path, api.endpoint(handler, prefix), methods=[method])
+            for table in TABLES
+            for method, path, handler in table.routes
+        ]
+        app.router.routes.append(_Operations(prefix, operations))
     if pages is not None:
         app.include_router(pages)
 
