@@ -179,6 +179,8 @@ def edit(content: bytes, workload: Workload, split: Split, *, template_name: str
             content, workload.path, origin, targets=split.targets, template_name=template_name
         )
     if isinstance(origin, LegacyService):
+        if split == workload.split:
+            return content
         wanted = _mode_of(split)
         same = targets_of(origin.legacy) == targets_of(wanted)  # a percent of 0 need not be written
         return content if same else edit_legacy(content, origin, wanted)
@@ -249,7 +251,8 @@ def _knative(manifest: Manifest) -> Workload:
         template_name=manifest.template_name or None,
         template_name_line=manifest.template_name_line,
         annotations=manifest.annotations,
-        split=defaulted(manifest.targets),
+        # The server gives an empty block of a Service to the latest revision; a Route's has no default.
+        split=defaulted(manifest.targets) if manifest.kind == SERVICE else Split(manifest.targets),
         origin=manifest,
     )
 

@@ -122,6 +122,8 @@ def test_ids_tell_kinds_apart() -> None:
         "HTTPRoute": "HTTPRoute:shop/storefront.shop",
         "runLatest": "/dumpy",
         "release": "/dumpy",
+        "pinned": "/dumpy",
+        "a patch without a template": "/dumpy",
         "Route": "Route:/dumpy",
     }
 

@@ -90,6 +90,37 @@ spec:
     tag: candidate
     percent: 0
 """
+PINNED = LEGACY.replace(b"  runLatest:\n", b"  pinned:\n    revisionName: dumpy-00001\n")
+PATCH = b"""\
+# A patch of an overlay: there is no template here.
+apiVersion: serving.knative.dev/v1
+kind: Service
+metadata:
+  name: dumpy
+  annotations: {timeout: 3s}
+spec:
+  traffic:
+  - revisionName: dumpy-00001
+    percent: 100
+"""
+IN_A_LIST = b"""\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: ConfigMap
+  metadata: {name: dumpy}
+- apiVersion: serving.knative.dev/v1
+  kind: Service
+  metadata:
+    name: dumpy
+  spec:
+    template:
+      metadata: {name: dumpy-00002}
+      spec: {containers: [{image: "dumpy:3s"}]}
+    traffic:
+    - {revisionName: dumpy-00001, percent: 100}   # serves
+"""
 
 
 @dataclass(frozen=True)
@@ -105,6 +136,7 @@ class Case:
     options: str = ""
     finished: list[str] = field(default_factory=list)
     back: list[str] = field(default_factory=list)
+    back_after_the_end: list[str] | None = None
     asked: str = ""
     path: str = "mesh/storefront.yaml"
 
@@ -151,6 +183,30 @@ CASES = {
         lambda n: [f"    rolloutPercent: {n}"],
         finished=['    revisions: ["dumpy-00002"]   # current, candidate'],
         back=['    revisions: ["dumpy-00001"]   # current, candidate'],
+    ),
+    "pinned": Case(
+        PINNED,
+        ("dumpy-00001", "dumpy-00002"),
+        lambda n: ["  release:", "    revisions: [dumpy-00001, dumpy-00002]", f"    rolloutPercent: {n}"],
+        " candidate=dumpy-00002",
+        finished=["  release:", "    revisions: [dumpy-00002]", "    rolloutPercent: 0"],
+        back=["  release:", "    revisions: [dumpy-00001]", "    rolloutPercent: 0"],
+        asked="unknown-candidate",
+    ),
+    "a patch without a template": Case(
+        PATCH,
+        ("dumpy-00001", "dumpy-00002"),
+        lambda n: [
+            f"    percent: {100 - n}",
+            "  - tag: candidate",
+            "    revisionName: dumpy-00002",
+            f"    percent: {n}",
+        ],
+        " candidate=dumpy-00002",
+        finished=["  - revisionName: dumpy-00002"],
+        back=["  - tag: candidate", "    revisionName: dumpy-00002", "    percent: 0"],
+        back_after_the_end=[],
+        asked="unknown-candidate",
     ),
     "Route": Case(
         ROUTE,
@@ -230,7 +286,8 @@ class TestWholeWay:
         stage.notice(number, "done")
         assert stage.say(number, "/rollback").code == "proposed"
         stage.merge(stage.step().number)
-        assert on_main(stage, case) == case.back
+        wanted = case.back if case.back_after_the_end is None else case.back_after_the_end
+        assert on_main(stage, case) == wanted
         stage.notice(number, "rolled-back")
 
     def test_taken_back_byte_for_byte(self, stage: Stage, case: Case) -> None:
@@ -284,3 +341,19 @@ class TestWholeWay:
         assert stage.pull(step.number).state == "open"
         stage.say(number, "/rollback")
         stage.notice(step.number, "closed-rollback")
+
+
+def test_an_item_of_a_list(stage: Stage) -> None:
+    path = "apps/all.yaml"
+    stage.run.world.commit(stage.repo, "main", {path: IN_A_LIST}, "Add a list", by="mona")
+    stage.settle()
+    new = IN_A_LIST.replace(b"dumpy-00002", b"dumpy-00003").replace(b"3s", b"5s")
+    number = stage.feature(new, name="feature", path=path)
+    assert stage.say(number, "/canary 25").code == "applied"
+    assert stage.read("feature", path=path) == new.replace(
+        b"    - {revisionName: dumpy-00001, percent: 100}   # serves\n",
+        b"    - {revisionName: dumpy-00001, percent: 75}   # serves\n"
+        b"    - {tag: candidate, revisionName: dumpy-00003, percent: 25}\n",
+    )
+    stage.merge(number)
+    assert b"percent: 50}   # serves" in stage.read(stage.step().head_ref, path=path)
