@@ -20,6 +20,7 @@ import pytest
 from bot.entry.rehearsal import rehearsal
 from bot.ports import Subject
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, VERSION_4, Stage
+from tests.scenarios.test_targets import ISTIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,6 +126,13 @@ def commands(till: Till) -> list[Cost]:
         till.say(fresh, number, "/canary cancel", OPEN, "applied"),
         till.say(fresh, number, "/traffic current=90,customer-v4=10", OPEN, "applied"),
     ]
+    meshed = till.stage()
+    mesh = {"mesh/storefront.yaml": ISTIO, "deploy/web.yaml": b"apiVersion: apps/v1\nkind: Deployment\n"}
+    meshed.run.world.commit(meshed.repo, "main", mesh, "Add a mesh", by="mona")
+    number = meshed.feature(b"apiVersion: apps/v1\nkind: Deployment\nspec: {}\n", path="deploy/web.yaml")
+    found.append(
+        till.say(meshed, number, "/canary storefront 25", OPEN, "applied", note=", found among 3 manifests")
+    )
     merged = till.stage()
     number = merged.feature()
     merged.merge(number)
