@@ -58,6 +58,14 @@ def recorder() -> Recorder:
     return Recorder()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_proxy() -> Iterator[None]:
+    """All is on loopback, and looking for a proxy in the environment is a third of a small request."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
+        yield
+
+
 @pytest.fixture(autouse=True)
 def refereed(recorder: Recorder, town: Town, request: pytest.FixtureRequest) -> Iterator[None]:
     """Every request, answer and webhook is as GitHub documents it."""

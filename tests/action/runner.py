@@ -291,7 +291,7 @@ class Runner:
         )
 
         def wait() -> Ran:
-            out, err = child.communicate(timeout=60)
+            out, err = child.communicate(timeout=100)
             return self._ran(event, env, child.returncode, out.decode(), err.decode(), begun=begun)
 
         return child, wait

@@ -114,7 +114,7 @@ def test_cancelled_again_and_again_each_time_a_little_later(opened: Callable[...
     shop = opened()
     FLOWS[name].before(shop)
     event = FLOWS[name].act(shop)
-    stride = 1 if ALL else 4
+    stride = 1 if ALL else 6
     for at in range(1, 10 * meant.requests, stride):
         if shop.runner.run(event, on_request=Cancel(at)).status != CANCELLED:
             break
@@ -135,7 +135,7 @@ class Ender:
         self.left -= 1
         if self.left == 0:
             self.child.send_signal(self.how)
-            self.child.wait(30)
+            self.child.wait(100)  # on a busy machine; the test ends after 120
 
 
 @pytest.mark.parametrize("write", range(1, 7) if ALL else (2, 4))

@@ -275,7 +275,7 @@ class TestTokens:
 
         def read() -> None:
             repository = forge.repository(7, "Acme/Shop" if len(tips) % 2 else "acme/shop")
-            start.wait(10)
+            start.wait(60)
             tips.append(repository.tip("main"))
 
         talk.server.tell("GET", TIP.replace("acme/shop", "Acme/Shop"), FOUND)

@@ -241,7 +241,7 @@ class TestKilled:
                 break
             threading.Event().wait(0.001)
         child.kill()
-        assert child.wait(10) == -signal.SIGKILL  # it had not come to its end
+        assert child.wait(100) == -signal.SIGKILL  # it had not come to its end
 
     def _finished(self, path: Path, tmp_path: Path) -> list[int]:
         """Give the deliveries that are routed and have nothing left to be done, from a copy of the file."""
