@@ -49,7 +49,9 @@ class Target:
     @property
     def shown(self) -> str:
         """The name a reader knows it by: the revision, or ``@latest``."""
-        return "@latest" if self.floats else (self.revision or "")
+        if not self.floats:
+            return self.revision or ""
+        return f"@latest of {self.configuration}" if self.configuration else "@latest"
 
 
 class Shape(Enum):

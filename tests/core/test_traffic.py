@@ -226,7 +226,7 @@ class TestConfigurations:
     def test_it_floats(self) -> None:
         assert Target(configuration="shop").floats
         assert Target(configuration="shop", latest=False).floats
-        assert Target(configuration="shop", percent=40).shown == "@latest"
+        assert Target(configuration="shop", percent=40).shown == "@latest of shop"
         assert split(Target(configuration="shop", percent=40)).floating_percent == 40
 
     @pytest.mark.parametrize(
