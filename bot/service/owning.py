@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from bot.core import cloudrun, generated, owners
 from bot.core.discovery import SUFFIXES
-from bot.core.doctor.documents import at, objects, read_all
+from bot.core.doctor.documents import read_all
 from bot.core.problems import Declined
+from bot.manifests import holding
 from bot.manifests.source import LARGEST_FILE
 from bot.ports import Missing, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.core.owners import Holder
     from bot.core.problems import Problem
     from bot.core.traffic import Split
     from bot.ports import Repository
@@ -42,7 +44,7 @@ class Paths:
         return path in self._all
 
 
-def check_file(repo: Repository, held: Held, holder: owners.Holder, branch: str, sha: str) -> None:
+def check_file(repo: Repository, held: Held, holder: Holder, branch: str, sha: str) -> None:
     """Refuse a file that a program writes, and an object whose split somebody else sets.
 
     Args:
@@ -68,52 +70,23 @@ def check_file(repo: Repository, held: Held, holder: owners.Holder, branch: str,
         raise Declined(*problems)
 
 
-def refusals(held: Held, holder: owners.Holder, split: Split) -> tuple[Problem, ...]:
+def refusals(held: Held, holder: Holder, split: Split) -> tuple[Problem, ...]:
     """Give what Cloud Run would say against a split of one of its services."""
-    facts = _cloud_run(held, holder, split)
+    facts = holding.on_cloud_run(held.manifest, holder, split)
     return () if facts is None else cloudrun.problems(facts)
 
 
-def cautions(held: Held, holder: owners.Holder, split: Split) -> tuple[Problem, ...]:
+def cautions(held: Held, holder: Holder, split: Split) -> tuple[Problem, ...]:
     """Give what a reviewer should know of the file before it moves traffic; nothing of it forbids that."""
     found = list(owners.cautions(holder))
     marker = owners.image_marker(held.file.content, held.file.path)
-    facts = _cloud_run(held, holder, split)
+    facts = holding.on_cloud_run(held.manifest, holder, split)
     return (*found, *([marker] if marker else []), *(cloudrun.cautions(facts) if facts else ()))
 
 
-def holder_of(held: Held) -> owners.Holder:
-    """Give the object with its labels and owners; a file that has none is not parsed again for them."""
-    m, content = held.manifest, held.file.content
-    marked = any(word in content for word in (b"labels", b"ownerReferences"))
-    for one in objects(read_all(_text(content)) or ()) if marked else ():
-        metadata = one.get("metadata")
-        same = (one.get("kind"), at(metadata, "name"), at(metadata, "namespace")) == (
-            m.kind,
-            m.name,
-            m.namespace,
-        )
-        if same:
-            return owners.holder_of(m.api_version, m.kind, metadata, held.place)
-    return owners.Holder(
-        m.api_version, m.kind, m.name, m.namespace, annotations=m.annotations, place=held.place
-    )
-
-
-def _cloud_run(held: Held, holder: owners.Holder, split: Split) -> cloudrun.Facts | None:
-    m = held.manifest
-    if not m.api_version.startswith("serving.knative.dev/"):
-        return None
-    if not cloudrun.is_cloud_run(holder.annotations, holder.labels, m.template):
-        return None
-    return cloudrun.Facts(
-        name=m.name,
-        namespace=m.namespace,
-        kind=m.kind,
-        targets=split.targets,
-        template_name=m.template_name,
-        place=held.place,
-    )
+def holder_of(held: Held) -> Holder:
+    """Give the object with its labels and owners."""
+    return holding.holder_of(held.file.content, held.manifest)
 
 
 def _files(repo: Repository, held: Held, sha: str) -> Iterator[tuple[str, tuple[object, ...]]]:
