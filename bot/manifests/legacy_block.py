@@ -6,6 +6,7 @@ become a list's entry, and comments of lines that go stand on or above the lines
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ class BlockMove:
         self._above: list[Comment] = []  # ends of lines that go, to stand on the template's line or above it
         self.offset = list_offset(doc.root, doc.source)
         self.first = doc.source.line(doc.mode.key.start)
-        last = doc.last_line(doc.mode)
+        last = self._last_line(doc.mode)
         self.last = self._tail_end(last + 1, len(doc.source.starts), self._column) - 1
 
     def lines(self, *, traffic_first: bool = False) -> list[str]:
@@ -249,7 +250,25 @@ class BlockMove:
         self._rest = range(rest, last + 1)
 
     def _lines(self, pair: Pair) -> range:
-        return range(self._source.line(pair.key.start), self._doc.last_line(pair) + 1)
+        return range(self._source.line(pair.key.start), self._last_line(pair) + 1)
+
+    def _last_line(self, pair: Pair) -> int:
+        """Give the last line of a pair, with lines of spaces that are text of a block scalar."""
+        source, last = self._source, self._doc.last_line(pair)
+        leaf = pair.value
+        while isinstance(leaf, Mapping | Sequence) and not leaf.flow:
+            leaf = leaf.pairs[-1][1] if isinstance(leaf, Mapping) else leaf.items[-1]
+        if not (isinstance(leaf, Scalar) and leaf.style in {"|", ">"}):
+            return last
+        first = source.line(leaf.start)
+        inside = [source.line_text(n) for n in range(first + 1, last + 1)]
+        indents = [len(text) - len(text.lstrip(" ")) for text in inside if text.strip()]
+        header = source.line_text(first)[source.column(leaf.start) :].partition("#")[0]
+        least = 0 if re.search("[1-9]", header) else min(indents, default=0)
+        for number in range(last + 1, source.line(max(leaf.end - 1, 0)) + 1):
+            if len(source.line_text(number)) > least:
+                last = number
+        return last
 
     def _tail_end(self, start: int, stop: int, column: int) -> int:
         """Give where comments end that are deeper than a column, from a line on."""

@@ -161,3 +161,148 @@ def test_corpus(capsys: pytest.CaptureFixture[str]) -> None:
         print("\ncheck of the corpus:", len(places), "files,", dict(codes))  # noqa: T201
     assert set(codes) <= set(CODES)
     assert codes["yaml-invalid"] >= 2
+
+
+LEGACY = """\
+apiVersion: serving.knative.dev/v1alpha1
+kind: Service
+metadata: {name: shop}
+spec:
+  release:
+    revisions: [shop-1, shop-2]
+    rolloutPercent: 10
+    configuration:
+      revisionTemplate:
+        spec:
+          container:
+            image: i
+"""
+
+
+class TestLegacy:
+    """Modes of v1alpha1 are judged in their own server's words, and are no longer served."""
+
+    @pytest.mark.parametrize("version", ["v1alpha1", "v1beta1"])
+    def test_valid(self, version: str, canary: Prompt, tmp_path: Path) -> None:
+        text = LEGACY if version == "v1alpha1" else CUSTOMER.replace("/v1\n", f"/{version}\n")
+        (tmp_path / "a.yaml").write_text(text)
+
+        ran = canary("check", "a.yaml", "--format", "json", folder=tmp_path)
+
+        (finding,) = [f for f in ran.json["findings"] if f["code"] != "revision-elsewhere"]
+        assert ran.status == 0
+        assert (finding["level"], finding["code"]) == ("note", "unsupported-api")
+        assert finding["message"] == f"Knative Serving has not served {version} since v0.19."
+        assert "canary migrate" in finding["remedy"]
+        assert "serving.knative.dev" in text.splitlines()[finding["line"] - 1]
+        assert finding["column"] == 13
+
+    @pytest.mark.parametrize(
+        ("old", "new", "words", "at"),
+        [
+            pytest.param(
+                "nt: 10",
+                "nt: 100",
+                "expected 0 <= 100 <= 99: spec.release.rolloutPercent",
+                (7, 21),
+                id="percent beyond 99",
+            ),
+            pytest.param(
+                "shop-1, shop-2",
+                "shop-1",
+                "may not set rolloutPercent for a single revision: spec.release.rolloutPercent",
+                (7, 21),
+                id="percent of one revision",
+            ),
+            pytest.param(
+                "shop-1, ",
+                "shop-1, shop-3, ",
+                "expected 1 <= 3 <= 2: spec.release.revisions",
+                (6, 5),
+                id="three revisions",
+            ),
+            pytest.param(
+                "shop-2",
+                "Shop_2",
+                "invalid value: not a DNS 1035 label",
+                (6, 25),
+                id="revision's form",
+            ),
+            pytest.param(
+                "  release:",
+                "  runLatest: {}\n  release:",
+                "expected exactly one, got both: spec.release, spec.runLatest",
+                (6, 3),
+                id="two modes",
+            ),
+            pytest.param(
+                "  release:", "  manual:", "must not set the field(s): spec.manual", (5, 3), id="manual"
+            ),
+            pytest.param(
+                "            image: i",
+                "            env: []",
+                "missing field(s): spec.release.configuration.revisionTemplate.spec.container.image",
+                (11, 11),
+                id="no image",
+            ),
+        ],
+    )
+    def test_refused(
+        self, *, old: str, new: str, words: str, at: tuple[int, int], canary: Prompt, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a.yaml").write_text(LEGACY.replace(old, new, 1))
+
+        ran = canary("check", "a.yaml", "--format", "json", folder=tmp_path)
+
+        (error,) = [f for f in ran.json["findings"] if f["level"] == "error"]
+        assert ran.status == 1
+        assert words in error["message"]
+        assert (error["line"], error["column"], error["code"]) == (*at, "split-invalid")
+        assert error["remedy"]
+
+    def test_what_stands_in_traffic_is_judged_by_both_servers(self, canary: Prompt, tmp_path: Path) -> None:
+        inline = SHORT.replace("/v1\n", "/v1alpha1\n").replace(
+            "      containers:\n        - image", "      container:\n          image"
+        )
+        (tmp_path / "a.yaml").write_text(inline)
+
+        ran = canary("check", "a.yaml", "--format", "json", folder=tmp_path)
+
+        errors = [(f["line"], f["message"]) for f in ran.json["findings"] if f["level"] == "error"]
+        assert [line for line, _ in errors] == [12, 15]
+        assert "must not set the field(s): spec.template.spec.container" in errors[0][1]
+        assert "sum to 95" in errors[1][1]
+
+    def test_a_host_name_that_is_too_long(self, canary: Prompt, tmp_path: Path) -> None:
+        (tmp_path / "a.yaml").write_text(LEGACY.replace("name: shop}", f"name: {'a' * 60}}}"))
+
+        ran = canary("check", "a.yaml", "--format", "json", folder=tmp_path)
+
+        errors = [(f["line"], f["column"], f["code"]) for f in ran.json["findings"] if f["level"] == "error"]
+        assert errors == [(3, 18, "name-too-long")] * 3
+
+    def test_no_document_that_was_read_is_called_not_built_yet(self, canary: Prompt, tmp_path: Path) -> None:
+        documents = [
+            LEGACY,
+            CUSTOMER,
+            LEGACY.replace("nt: 10", "nt: '10'"),
+            LEGACY.replace("name: shop", "name: cart"),
+        ]
+        (tmp_path / "a.yaml").write_text("---\n".join(documents))
+
+        ran = canary("check", "a.yaml", "--format", "json", folder=tmp_path)
+
+        codes = Counter(f["code"] for f in ran.json["findings"] if f["code"] != "revision-elsewhere")
+        assert codes == {"unsupported-api": 2, "not-a-plain-number": 1}
+
+    def test_corpus(self) -> None:
+        corpus = shared("corpus")
+        codes = Counter(
+            (finding.problem.code, finding.level.value)
+            for checked in check_all(files([str(corpus / "knative-legacy")]))
+            for finding in checked.findings
+        )
+
+        assert codes["unsupported-api", "note"] >= 44
+        assert not [code for code in codes if "not-built-yet" in code]
+        assert not [code for code in codes if "error" in code]

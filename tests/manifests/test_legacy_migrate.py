@@ -233,6 +233,14 @@ class TestResult:
         assert_migrated(before, after)
         assert after.endswith(b"\n          last")
 
+    @pytest.mark.parametrize(
+        "ending", ["               ", "               \n", "     \n\n", "\n               \n\n# end\n"]
+    )
+    @pytest.mark.parametrize("header", ["|", "|-", ">", "|2", ">-"])
+    def test_spaces_at_the_end_of_a_block_scalar(self, header: str, ending: str) -> None:
+        before = f"{RUN}            name: {header}\n              last\n{ending}".encode()
+        assert_migrated(before, migrate(before, "shop.yaml").content)
+
     def test_comments_at_the_end_stay_where_they_belong(self) -> None:
         before = RUN + "            # env:\n            # - name: A\n  # behind\n"
         assert text(before) == (f"{NEW}{TEMPLATE}        # env:\n        # - name: A\n{LATEST}  # behind\n")
