@@ -98,12 +98,14 @@ def _edited(asked: Asked, content: bytes) -> bytes:
 
 def _the_service(asked: Asked, content: bytes) -> Manifest:
     found = find_services(content, asked.shown)
-    wanted = [m for m in found.manifests if asked.service is None or asked.service in {m.name, m.id}]
+    # kn knows no Route of its own: there is no ``kn route update``.
+    services = [m for m in found.manifests if m.kind == "Service"]
+    wanted = [m for m in services if asked.service is None or asked.service in {m.name, m.id}]
     # A document that cannot be read may be the one that is meant; one that was named and found is.
     if found.problems and (asked.service is None or not wanted):
         raise Declined(*found.problems)
     file = code(asked.shown)
-    if not found.manifests:
+    if not services:
         raise Declined(
             Problem("no-service", f"{file} holds no Service of `serving.knative.dev`.", "Name its manifest.")
         )
@@ -112,7 +114,7 @@ def _the_service(asked: Asked, content: bytes) -> Manifest:
             Problem(
                 "unknown-service",
                 f"{file} holds no service {code(asked.service or '')}.",
-                f"It holds {_listed(found.manifests)}.",
+                f"It holds {_listed(services)}.",
             )
         )
     if len({m.id for m in wanted}) > 1:
@@ -126,7 +128,7 @@ def _the_service(asked: Asked, content: bytes) -> Manifest:
     return wanted[0]
 
 
-def _listed(manifests: tuple[Manifest, ...] | list[Manifest]) -> str:
+def _listed(manifests: list[Manifest]) -> str:
     names = dict.fromkeys(m.id if m.namespace else m.name for m in manifests)
     return ", ".join(map(code, names))
 

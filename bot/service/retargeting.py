@@ -20,6 +20,7 @@ from bot.manifests import workload
 from bot.manifests.diff import unified
 from bot.manifests.judge import later_problems, server_refusal
 from bot.manifests.knative import Manifest, edit_service
+from bot.manifests.workload import SERVICE
 from bot.ports import Moved, Refused
 from bot.service import owning, proposing
 from bot.service.checks import plan_check, quiet_checks
@@ -235,12 +236,12 @@ def _edited(case: Case, held: Held, command: c.Retarget, sha: str) -> bytes:
         Declined: ``kn-refused``, ``split-invalid``; as ``owning.check_file``; the file cannot be edited exactly.
     """
     manifest = held.manifest.origin
-    if not isinstance(manifest, Manifest):
+    if not isinstance(manifest, Manifest) or manifest.kind != SERVICE:
         raise Declined(
             Problem(
                 "kn-refused",
-                f"`/traffic`, `/tag` and `/untag` are for a Knative traffic block; {code(held.manifest.name)} is "
-                f"a {held.manifest.kind} of {code(held.manifest.api_version)}.",
+                f"`/traffic`, `/tag` and `/untag` are for the traffic block of a Knative Service; "
+                f"{code(held.manifest.name)} is a {held.manifest.kind} of {code(held.manifest.api_version)}.",
                 "`/canary 25` moves its split; `canary migrate` gives an old Service a traffic block.",
                 held.place,
             )

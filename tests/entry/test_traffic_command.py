@@ -275,6 +275,7 @@ REFUSED = [
 BAD_FILES = [
     pytest.param(None, "file-missing", "", id="no such file"),
     pytest.param("kind: ConfigMap\n", "no-service", "", id="no service"),
+    pytest.param(CUSTOMER.replace("kind: Service", "kind: Route"), "no-service", "", id="a Route"),
     pytest.param("", "no-service", "", id="empty"),
     pytest.param(CUSTOMER + "#" * LARGEST_FILE, "file-too-large", "", id="huge"),
     pytest.param(

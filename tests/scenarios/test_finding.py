@@ -228,3 +228,14 @@ def test_a_duration_of_knative_s_own_is_told(stage: Stage) -> None:
     reply = stage.say(number, "/canary 25")
     assert reply.code == "applied"
     assert "**Note** · `rollout-duration`" in reply.text
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "a patch without a template"])
+def test_kn_s_operations_are_for_services(stage: Stage, name: str) -> None:
+    case = CASES[name]
+    add(stage, {case.path: case.content})
+    number = stage.feature(case.changed, name="feature", path=case.path)
+    reply = stage.say(number, "/traffic a=100")
+    assert reply.code == "kn-refused"
+    assert "the traffic block of a Knative Service" in reply.text
+    assert stage.read("feature", path=case.path) == case.changed
