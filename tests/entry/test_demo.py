@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from bot.core import moving
 from bot.entry import demo
-from bot.entry.demo import shop, stage, story
+from bot.entry.demo import abreast, shop, stage, story
 from tests.entry.leaving import Visitor, started
 from tests.entry.working import isolated, process
 
@@ -78,6 +78,31 @@ class TestStory:
             pytest.param("On hold by kim, because the sale runs until noon.", id="held"),
             pytest.param("percent:      100               # of everybody", id="odd spaces are kept"),
             pytest.param("   28       percent: 100\n", id="the final manifest"),
+            pytest.param(
+                "mona on #10:  /canary 25   👀 👎\n  │ @mona Not applied · unknown-stable", id="no guess"
+            ),
+            pytest.param(
+                "  │ -  runLatest:\n  │ +  release:\n"
+                '  │ +    revisions: ["dumpy-00001", "dumpy-00002"]\n  │ +    rolloutPercent: 25\n',
+                id="three lines of an old mode",
+            ),
+            pytest.param("mona on #11:  /canary sentence 25   👀 🚀", id="a route by its name"),
+            pytest.param(
+                "  │ -      weight: 0     # canary\n  │ +      weight: 25     # canary\n", id="a weight"
+            ),
+            pytest.param("sentence/v1 75 %, sentence/v2 25 %", id="destinations as a bar"),
+            pytest.param(
+                "  dumpy     legacy   revisions: [dumpy-00001, dumpy-00002]  #13: 25 % → 50 %\n"
+                "                     rolloutPercent: 25                     Baking: 0 of 30 min\n"
+                "  sentence  Istio    weight: 75 → sentence/v1               #14: 25 % → 50 %\n",
+                id="side by side",
+            ),
+            pytest.param(
+                "  sentence  Istio    weight: 100 → sentence/v1   none: rolled back\n", id="how each ended"
+            ),
+            pytest.param(
+                "mesh/sentence.yaml  (byte for byte as at the beginning)\n", id="nothing left of it"
+            ),
         ],
     )
     def test_shows(self, played: Played, shown: str) -> None:
@@ -86,14 +111,14 @@ class TestStory:
     def test_counts(self, played: Played) -> None:
         counted = " ".join(played.out.split())
         assert re.search(
-            r"8 pull requests \(5 of the bot\), 8 commits of the bot, [1-9]\d* lines changed, "
+            r"17 pull requests \(11 of the bot\), 17 commits of the bot, [1-9]\d* lines changed, "
             r"bytes outside the block changed: 0, [1-9]\d+ requests to GitHub, \d+\.\d seconds",
             counted,
         )
 
     def test_is_short_narrow_and_without_colour(self, played: Played) -> None:
         lines = played.out.splitlines()
-        assert len(lines) < 280
+        assert len(lines) < 500
         assert [line for line in lines if cell_len(line) > 100 and "Kept" not in line] == []
         assert "\x1b" not in played.out
         assert "canary-bot:reply" not in played.out
@@ -105,8 +130,10 @@ class TestStory:
             first = played.git("rev-list", "--max-parents=0", "main").decode().strip()
             assert played.git("show", f"{first}:{path}") == content
         wanted = shop.new_customer(files[shop.CUSTOMER])
-        ended = wanted.replace(b"revisionName: customer-v3", b"revisionName: customer-v4")
+        wanted = shop.newer_customer(wanted)
+        ended = wanted.replace(b"revisionName: customer-v3", b"revisionName: customer-v5")
         assert played.git("show", f"main:{shop.CUSTOMER}") == ended
+        assert played.git("show", f"main:{shop.SENTENCE}") == files[shop.SENTENCE]
         storefront = played.git("show", f"main:{shop.STOREFRONT}")
         assert storefront.count(b"\n") == storefront.count(b"\r\n") == files[shop.STOREFRONT].count(b"\n")
 
@@ -117,8 +144,12 @@ def test_the_files_are_what_the_story_needs() -> None:
         (shop.CUSTOMER, shop.new_customer),
         (shop.BOT, shop.new_bot),
         (shop.STOREFRONT, shop.new_storefront),
+        (shop.DUMPY, shop.new_dumpy),
+        (shop.DEPLOYMENT, shop.new_deployment),
     ):
         assert change(files[path]) != files[path]
+    second = shop.new_customer(files[shop.CUSTOMER])
+    assert shop.newer_customer(second) != second
     assert files[shop.STOREFRONT].count(b"\r\n") == files[shop.STOREFRONT].count(b"\n") > 30
 
 
@@ -156,6 +187,21 @@ class TestMissed:
         assert re.search(r"✗ not as expected: [1-9]\d* of \d+ expectations", out)
         assert "were met" not in out
 
+    def test_a_share_of_another_kind(
+        self, quick: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        right = moving.to_weight
+
+        def to_weight(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+            return right(split, stable=stable, candidate=candidate, weight=weight - 1)
+
+        monkeypatch.setattr(moving, "to_weight", to_weight)
+        status, out = quick(abreast._dumpy, abreast._sentence)
+        assert status == 1
+        assert "✗ not as expected: on the branch: got {'dumpy-00001': 76, 'dumpy-00002': 24}" in out
+        assert "✗ not as expected: on the branch: got {'sentence/v1': 76, 'sentence/v2': 24}" in out
+        assert len(re.findall(r"the split is as [0-9a-f]{7} says: got False", out)) == 2
+
     def test_a_part_that_cannot_go_on_does_not_end_the_demo(
         self, quick: Callable[..., tuple[int, str]]
     ) -> None:
@@ -191,6 +237,7 @@ class TestMissed:
         assert status == 1
         assert re.search(r"bytes outside the block in [0-9a-f]{7}: got [1-9]", out)
         assert re.search(r"the same by git's diff, [0-9a-f]{7}: got [1-9]", out)
+        assert re.search(r"only the split differs in [0-9a-f]{7}: got False", out)
 
 
 class TestStopping:

@@ -120,6 +120,27 @@ class TestPaper:
         paper.share("customer", [("customer-v3-long", 90), ("x", 10)])
         assert read(stream) == "  customer  " + "█" * 15 + "▒" * 2 + "  customer-v3-long 90 %, x 10 %\n"
 
+    def test_a_table_wraps_its_last_column_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := terminal())
+        paper = Paper(color=False)
+        paper.console.width = 40
+        paper.table(
+            ("one", "two"), [("a", "b: 1 → c\nd: 2"), ("e", "50 % of all that there is, at last 100 %")]
+        )
+        assert read(stream).splitlines() == [
+            "  one  two",
+            "  ──────────────────────────────────────",
+            "  a    b: 1 → c",
+            "       d: 2",
+            "  e    50 % of all that there is, at",
+            "       last 100 %",
+        ]
+
+    def test_a_table_in_ascii(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdout", stream := terminal("ascii"))
+        Paper(color=False).table(("one", "two"), [("a", "1 → c")])
+        assert read(stream).splitlines() == ["  one  two", "  -----------", "  a    1 -> c"]
+
     def test_lines_of_files_are_not_broken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdout", stream := terminal())
         paper, long = Paper(color=False), "word " * 40 + "end"

@@ -9,9 +9,11 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.cells import cell_len
 from rich.console import Console
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 from bot.core.markers import strip
@@ -158,6 +160,25 @@ class Paper:
             cells = round(done * width / 100) - len(bar)
             bar.append(_FILLS[i % len(_FILLS)] * cells, _COLORS[i % len(_COLORS)])
         self.line(_text((label, "bold"), "  ", bar, "  ", words), margin="  ")
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Show rows of cells side by side; a cell may have several lines, and only the last column is wrapped."""
+        margin = "  "
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+        for place, head in enumerate(heads, 1):
+            table.add_column(Text(head, "dim"), no_wrap=place < len(heads))
+        for row in rows:
+            cells = ["\n".join(map(printable, cell.split("\n"))).replace(" %", f"{_JOINT}%") for cell in row]
+            if self._is_narrow:
+                cells = [cell.translate(_PLAIN) for cell in cells]  # now, for some become wider
+            table.add_row(Text(cells[0], "bold"), *cells[1:])
+        room = self.console.options.update(width=self.console.width - len(margin))
+        room.encoding = "utf-8"  # else rich draws lines between the columns
+        for segments in self.console.render_lines(table, room, pad=False):
+            line = Text.assemble(margin, *((part.text, part.style or "") for part in segments), no_wrap=True)
+            line.plain = line.plain.replace(_JOINT, " ")
+            line.rstrip()
+            self._put(line)
 
     def diff(self, lines: Iterable[str]) -> None:
         """Show lines of a unified diff."""

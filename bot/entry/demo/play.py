@@ -16,11 +16,11 @@ from rich.text import Text
 from bot.entry.demo import audit, story
 from bot.entry.demo.needs import missing
 from bot.entry.demo.paper import Paper
-from bot.entry.demo.shop import BOT, CUSTOMER, PEOPLE, REPO, STOREFRONT, build
+from bot.entry.demo.shop import BOT, CUSTOMER, DUMPY, PEOPLE, REPO, SENTENCE, STOREFRONT, build
 from bot.entry.demo.stage import Lost, Stage
 from bot.entry.demo.waiting import quiet_logs, serve_on
 from bot.entry.rehearsal import rehearsal
-from bot.manifests.knative import find_services
+from bot.manifests.workload import find
 from bot.sandbox.errors import ApiError
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ def _begin(stage: Stage, *, serve: bool) -> None:
 
 def _play(stage: Stage, part: Callable[[Stage], None]) -> None:
     """Play one part; where it cannot go on, the next one begins."""
+    stage.is_terse = False
     try:
         part(stage)
     except (Lost, ApiError, TimeoutError) as stopped:
@@ -97,12 +98,16 @@ def _end(stage: Stage, first: str, began: float) -> None:
     """
     run, paper = stage.run, stage.paper
     paper.chapter("The end: what is on main")
-    for path in (CUSTOMER, BOT, STOREFRONT):
+    for path in (CUSTOMER, BOT, STOREFRONT, DUMPY, SENTENCE):
         _show_file(stage, first, path)
     changes = audit.changes(run.world, REPO, run.app.bot)
     for change in changes:
         stage.expect(f"bytes outside the block in {change.commit.sha[:7]}", change.by_reader, 0)
         stage.expect(f"the same by git's diff, {change.commit.sha[:7]}", change.by_git, 0)
+        stage.expect(
+            f"only the split differs in {change.commit.sha[:7]}", change.is_only_the_split, wanted=True
+        )
+        stage.expect(f"the split is as {change.commit.sha[:7]} says", change.is_as_said, wanted=True)
     stage.expect("mistakes of the stand-in", run.server.errors, [])
     pulls = run.world.pulls(REPO)
     mine = sum(pull.author is run.app.bot for pull in pulls)
@@ -120,20 +125,21 @@ def _end(stage: Stage, first: str, began: float) -> None:
 
 
 def _show_file(stage: Stage, first: str, path: str) -> None:
-    """Show the customer's file, whole, and of the others the splits and a block that is laid out oddly."""
-    content = stage.read("main", path)
-    lines, old = (c.decode("utf-8", "replace").splitlines() for c in (content, stage.read(first, path)))
+    """Show the customer's file, whole, and of the others the splits, and blocks that are not laid out like it."""
+    content, before = stage.read("main", path), stage.read(first, path)
+    lines, old = (c.decode("utf-8", "replace").splitlines() for c in (content, before))
     opcodes = SequenceMatcher(None, old, lines, autojunk=False).get_opcodes()
     new = {n + 1 for tag, _, _, i, j in opcodes if tag != "equal" for n in range(i, j)}
-    hint = "  (› was not there at the beginning)" if path == CUSTOMER else ""
+    hint = "  (byte for byte as at the beginning)" if content == before else ""
+    hint = "  (› was not there at the beginning)" if path == CUSTOMER else hint
     stage.paper.line(Text.assemble((path, "bold"), (hint, "dim")))
-    services = find_services(content, path).manifests
-    for manifest in services:
-        stage.paper.share(manifest.name, ((t.shown, t.effective_percent) for t in manifest.targets))
+    workloads = find(content, path).workloads
+    for workload in workloads:
+        stage.tell_share(workload, workload.name)
     if path == CUSTOMER:
         stage.paper.listing(lines, marked=new)
-    elif path == STOREFRONT and services and services[0].traffic_lines:
-        begin, end = services[0].traffic_lines
+    elif path in {STOREFRONT, DUMPY} and workloads and workloads[0].lines:
+        begin, end = workloads[0].lines
         stage.paper.listing(lines[begin - 1 : end], first=begin, marked=new)
 
 

@@ -1,4 +1,4 @@
-"""The demo's repository: three real manifests and four people."""
+"""The demo's repository: manifests of every kind and four people."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ REPO = "acme/shop"
 PEOPLE = {"mona": "write", "ana": "write", "kim": "maintain", "rita": "read"}
 CUSTOMER = "apps/customer.yaml"
 STOREFRONT = "apps/storefront.yaml"
+DUMPY = "apps/dumpy.yaml"
+SENTENCE = "mesh/sentence.yaml"
+DEPLOYMENT = "deploy/sentence-v2.yaml"
 BOT = "app.yaml"
 _README = b"""# acme/shop
 
-Three manifests to try things on: `apps/customer.yaml`, `apps/storefront.yaml` (two services, CRLF),
-`app.yaml` (the bot's own).
+Manifests to try things on: `apps/customer.yaml`, `apps/storefront.yaml` (two services, CRLF), `app.yaml` (the
+bot's own); `apps/dumpy.yaml` (Knative's old `runLatest`); `mesh/sentence.yaml` (an Istio VirtualService; the
+Deployment behind it is `deploy/sentence-v2.yaml`).
 """
 
 
@@ -28,6 +32,9 @@ def files() -> dict[str, bytes]:
         "README.md": _README,
         CUSTOMER: (here / "customer.yaml").read_bytes(),
         STOREFRONT: (here / "storefront.yaml").read_bytes(),
+        DUMPY: (here / "dumpy.yaml").read_bytes(),
+        SENTENCE: (here / "sentence.yaml").read_bytes(),
+        DEPLOYMENT: (here / "sentence-v2.yaml").read_bytes(),
         BOT: own_manifest().read_bytes(),
     }
 
@@ -46,6 +53,25 @@ def new_customer(content: bytes) -> bytes:
         .replace(b"customer:3.4.1", b"customer:4.0.0")
         .replace(b'"v3"', b'"v4"')
     )
+
+
+def newer_customer(content: bytes) -> bytes:
+    """Give the version after that."""
+    return (
+        content.replace(b"name: customer-v4 ", b"name: customer-v5 ")
+        .replace(b"customer:4.0.0", b"customer:5.0.0")
+        .replace(b'"v4"', b'"v5"')
+    )
+
+
+def new_dumpy(content: bytes) -> bytes:
+    """Give the next version of the service in the old mode: another image."""
+    return content.replace(b"dumpy:v1", b"dumpy:v2")
+
+
+def new_deployment(content: bytes) -> bytes:
+    """Give the next version of the Deployment behind the VirtualService, which says nothing of traffic."""
+    return content.replace(b"sentence:2.0.3", b"sentence:2.1.0")
 
 
 def new_bot(content: bytes) -> bytes:

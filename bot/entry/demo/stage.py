@@ -14,7 +14,7 @@ from bot.core.checks import NAMES
 from bot.core.markers import Answer, strip
 from bot.entry.demo.news import Watcher
 from bot.entry.demo.shop import REPO, propose
-from bot.manifests.knative import find_services
+from bot.manifests.workload import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bot.entry.demo.news import News
     from bot.entry.demo.paper import Paper
     from bot.entry.rehearsal import Rehearsal
-    from bot.manifests.knative import Manifest
+    from bot.manifests.workload import Workload
     from bot.sandbox.model import Comment, Pull
 
 BOT_NAME = "canary-bot"
@@ -44,12 +44,16 @@ class Reply:
 
 @dataclass(slots=True)
 class Stage:
-    """The repository, what was seen of it, and what was not as expected."""
+    """The repository, what was seen of it, and what was not as expected.
+
+    ``is_terse`` leaves out the checks that have nothing to say.
+    """
 
     run: Rehearsal
     paper: Paper
     met: int = 0
     missed: list[str] = field(default_factory=list)
+    is_terse: bool = False
     watcher: Watcher = field(init=False)
     _had_table: bool = False
 
@@ -93,8 +97,10 @@ class Stage:
         self._settle()
         return number
 
-    def says(self, who: str, number: int, text: str) -> Reply:
+    def says(self, who: str, number: int, text: str, *, diffs: bool = True) -> Reply:
         """Comment, print the comment and all that follows, and give the reply.
+
+        ``diffs`` says whether to show those of the pull requests that follow.
 
         Raises:
             Lost: There is not exactly one reply.
@@ -103,7 +109,7 @@ class Stage:
         self.run.settle()
         reactions = tuple(reaction.content for reaction in comment.reactions)
         self.paper.said(who, number, text, reactions)
-        self._tell_news()
+        self._tell_news(diffs=diffs)
         replies = list(self._replies(comment))
         self.expect(f"replies to {text!r}", len(replies), 1)
         if len(replies) != 1:
@@ -139,39 +145,42 @@ class Stage:
         """Give a pull request."""
         return self.run.world.pull(REPO, number)
 
-    def mine(self) -> Pull:
-        """Give the one open pull request of the bot.
+    def mine(self, service: str = "") -> Pull:
+        """Give the one open pull request of the bot, or that of one service.
 
         Raises:
             Lost: There is none, or more than one.
         """
-        found = self.open_of_bot()
-        self.expect("open pull requests of the bot", len(found), 1)
+        found = self.open_of_bot(service)
+        whose = f" for {service}" if service else ""
+        self.expect(f"open pull requests of the bot{whose}", len(found), 1)
         if len(found) != 1:
-            raise Lost(f"open pull requests of the bot: {[pull.title for pull in found]}")
+            raise Lost(f"open pull requests of the bot{whose}: {[pull.title for pull in found]}")
         return found[0]
 
-    def open_of_bot(self) -> list[Pull]:
-        """Give the open pull requests of the bot."""
-        return [p for p in self.run.world.pulls(REPO, state="open") if p.author is self.run.app.bot]
+    def open_of_bot(self, service: str = "") -> list[Pull]:
+        """Give the open pull requests of the bot, or those of one service."""
+        begin = f"{service}: " if service else ""
+        pulls = self.run.world.pulls(REPO, state="open")
+        return [p for p in pulls if p.author is self.run.app.bot and p.title.startswith(begin)]
 
     def read(self, ref: str, path: str) -> bytes:
         """Give a file."""
         return self.run.world.read(REPO, ref, path)
 
-    def manifest(self, ref: str, path: str, service: str) -> Manifest:
-        """Give a service as a file describes it.
+    def workload(self, ref: str, path: str, service: str) -> Workload:
+        """Give a service or route as a file describes it.
 
         Raises:
             Lost: It is not there, or cannot be read.
         """
-        for manifest in find_services(self.read(ref, path), path, name=service).manifests:
-            return manifest
+        for workload in find(self.read(ref, path), path, name=service).workloads:
+            return workload
         raise Lost(f"{service} is not in {path} at {ref}")
 
     def split(self, ref: str, path: str, service: str) -> dict[str, int]:
         """Give the shares by revision; targets at 0 % are left out."""
-        targets = self.manifest(ref, path, service).targets
+        targets = self.workload(ref, path, service).split.targets
         return {t.shown: t.effective_percent for t in targets if t.effective_percent}
 
     def notices(self, number: int, kind: str) -> list[str]:
@@ -203,6 +212,8 @@ class Stage:
         match news.kind:
             case "commit":
                 self.paper.act(BOT_NAME, f"commits to #{number}:", news.text, note=news.sha[:7])
+            case "check" if self.is_terse and news.conclusion == "neutral":
+                return
             case "check":
                 self.paper.checks([(news.check, news.conclusion, news.text)], on=number)
                 for remark in news.remarks:
@@ -235,14 +246,18 @@ class Stage:
             for name in NAMES
             if (pull.number, name) in self.watcher.checks
         ]
+        states = [each for each in states if not self.is_terse or each[1] != "neutral"]
         self.paper.checks((name, end, "" if end == "success" else title) for name, end, title in states)
 
     def _tell_shares(self, pull: Pull) -> None:
         """Show the split on the base branch, of each service whose split a merged pull request changed."""
         base = self.run.world.repository(REPO).git.commit(pull.merge_commit_sha or "").parents[0]
         for path in (file.path for file in self.run.world.diff(REPO, pull.number)):
-            before = {m.id: m.targets for m in find_services(self.read(base, path), path).manifests}
-            for manifest in find_services(self.read(pull.base_ref, path), path).manifests:
-                if manifest.targets != before.get(manifest.id):
-                    shares = ((t.shown, t.effective_percent) for t in manifest.targets)
-                    self.paper.share(f"{manifest.name} on {pull.base_ref}", shares)
+            before = {w.id: w.written for w in find(self.read(base, path), path).workloads}
+            for workload in find(self.read(pull.base_ref, path), path).workloads:
+                if workload.written != before.get(workload.id):
+                    self.tell_share(workload, f"{workload.name} on {pull.base_ref}")
+
+    def tell_share(self, workload: Workload, label: str) -> None:
+        """Show who gets what, as a bar."""
+        self.paper.share(label, ((t.shown, t.effective_percent) for t in workload.split.targets))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.naming import revision_name
 from bot.entry.demo import shop
+from bot.entry.demo.abreast import three_kinds
 from bot.entry.demo.shop import BOT, CUSTOMER, STOREFRONT
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def own(stage: Stage) -> None:
     """The bot's own manifest: a name that was forgotten, and a rollback."""
     stage.paper.chapter("2  canary-bot: a revision name that was forgotten, and a rollback")
     first = stage.read("main", BOT)
-    stable = stage.manifest("main", BOT, "canary-bot").template_name or ""
+    stable = stage.workload("main", BOT, "canary-bot").template_name or ""
     wanted = shop.new_bot(first)
     number = stage.opens(
         "ana",
@@ -94,7 +95,7 @@ def own(stage: Stage) -> None:
 
     reply = stage.says("mona", number, "/canary 10")
     stage.expect_reply(reply, "done", "applied", "rocket")
-    manifest = stage.manifest("bot-1.0", BOT, "canary-bot")
+    manifest = stage.workload("bot-1.0", BOT, "canary-bot")
     candidate = revision_name("canary-bot", manifest.template)
     stage.expect("name of the revision", manifest.template_name, candidate)
     stage.expect_split("on the branch", "bot-1.0", BOT, "canary-bot", {stable: 90, candidate: 10})
@@ -158,4 +159,4 @@ def storefront(stage: Stage) -> None:
     stage.expect("bytes of the file", stage.read("main", STOREFRONT), ended)
 
 
-PARTS = (customer, own, storefront)
+PARTS = (customer, own, storefront, three_kinds)
