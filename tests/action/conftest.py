@@ -14,6 +14,7 @@ from bot.sandbox.world import World
 from tests.action.runner import EARS, Runner, Shop, Site, populate
 from tests.contract.lane import tally, verdict
 from tests.contract.recorder import Recorder
+from tests.in_memory import in_memory
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def refereed(recorder: Recorder, town: Town, request: pytest.FixtureRequest) -> 
 @contextmanager
 def founded(clock: SandboxClock, recorder: Recorder) -> Iterator[Town]:
     with ExitStack() as stack:
-        world = stack.enter_context(World.create(clock))
+        with in_memory():
+            world = stack.enter_context(World.create(clock))
         populate(world)
         ears = next(app for app in world.apps.values() if app.slug == EARS)
         with recorder.listening():

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
 import itertools
-import os
-import tempfile
+import shutil
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +11,13 @@ from bot.entry.rehearsal import Rehearsal, rehearsal
 from bot.sandbox.clock import SandboxClock
 from tests.contract.lane import tally, verdict
 from tests.contract.recorder import Recorder
+from tests.in_memory import in_memory
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime, timedelta
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 _numbers = itertools.count(1)
 
 
@@ -56,15 +54,12 @@ def running_bot(recorder: Recorder) -> Iterator[Rehearsal]:
     """One sandbox with the bot for all scenarios of a process; each has a repository of its own."""
     clock = WakingClock()
     with ExitStack() as stack:
-        # Every commit of the engine waits for the disk, and no power is cut here: in memory where there is such.
-        room = _MEMORY if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) else None
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="canary-bot-", dir=room))
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         # All is on loopback. Looking for a proxy in the environment is a third of a small request.
         patch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
-        with recorder.listening():
-            database = Path(folder) / "canary.sqlite3"
-            run = stack.enter_context(rehearsal(clock=clock, database=database))
+        # Every commit of the engine waits for the disk otherwise, and no power is cut here.
+        with recorder.listening(), in_memory():
+            run = stack.enter_context(rehearsal(clock=clock))
         clock.wake = run.bot.parts.engine._notify
         for login in PEOPLE:
             run.world.add_user(login)
@@ -85,6 +80,8 @@ def stage(running_bot: Rehearsal) -> Iterator[Stage]:
     running_bot.settle()
     unread = stage.unread()
     # What waits for its time here shall not be due in the next scenario.
+    folder = running_bot.world.repository(repo).git.path
     running_bot.world.delete_repository(repo)
     running_bot.settle()
+    shutil.rmtree(folder)
     assert unread == []

@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import re
+import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from functools import partial
@@ -208,8 +209,10 @@ def _stage(run: Rehearsal) -> Iterator[Stage]:
         yield Stage(run, repo)
     finally:
         run.server.faults.clear()
+        folder = run.world.repository(repo).git.path
         run.world.delete_repository(repo)
         run.settle()
+        shutil.rmtree(folder)
 
 
 @dataclass(frozen=True, slots=True)
