@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -53,6 +54,7 @@ def new_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@lru_cache(maxsize=16)
 def read_key(pem: str) -> rsa.RSAPrivateKey:
     """Read an App's key. Raises ``ValueError`` for what is no RSA key."""
     key = serialization.load_pem_private_key(pem.encode(), None)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
 import threading
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
@@ -26,7 +29,6 @@ from bot.sandbox.faults import Fault, Faults, Request
 from bot.sandbox.rest import Call, Reply, etag, parse_body, parse_query
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, Sequence
     from types import TracebackType
 
@@ -44,6 +46,7 @@ TABLES = (
     *(rest_apps.table, rest_pulls.table, rest_talk.table, rest_checks.table, rest_statuses.table),
     *(rest_rules.table, rest_code.table),
 )
+GRACE = 1.0  # seconds that requests have when the server stops
 _ROUTE = "sandbox_route"
 _OPEN: dict[Any, asyncio.Transport] = {}
 
@@ -253,6 +256,48 @@ def _raiser(error: ApiError) -> Handler:
     return refuse
 
 
+class _Server(uvicorn.Server):
+    """Uvicorn that ends as soon as it is told to; of its own it sleeps a tenth of a second twice."""
+
+    _loop: asyncio.AbstractEventLoop | None = None
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+
+    def end(self) -> None:
+        """Have it end, from any thread."""
+        self.should_exit = True
+        if self._loop is not None:
+            with suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin; who ends it before this is heard behind it."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+
+    async def main_loop(self) -> None:
+        """Wait for the end, and renew the date of the answers every second."""
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), 1.0)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close what is idle, and give what is under way a second."""
+        for server in self.servers:
+            server.close()
+        for one in sockets or ():
+            one.close()
+        state, end = self.server_state, monotonic() + GRACE
+        for connection in list(state.connections):
+            connection.shutdown()
+        while (state.connections or state.tasks) and monotonic() < end:  # noqa: ASYNC110 - uvicorn has no event
+            await asyncio.sleep(0.005)
+        for task in state.tasks:
+            task.cancel()
+
+
 class SandboxServer:
     """A world, served on 127.0.0.1 by a thread while the context is open.
 
@@ -288,10 +333,9 @@ class SandboxServer:
             log_config=None,
             log_level="critical",
             access_log=False,
-            timeout_graceful_shutdown=1,
             timeout_keep_alive=75,  # as GitHub: an idle client must not find its connection closed
         )
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, name="sandbox-http", daemon=True
         )
@@ -316,7 +360,7 @@ class SandboxServer:
 
     def stop(self) -> None:
         """Stop serving; requests without an answer are cut."""
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(10)
         self._socket.close()
 

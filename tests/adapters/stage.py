@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from bot.adapters.github import GitHubForge
 from bot.sandbox.server import SandboxServer
 from bot.sandbox.world import World
+from tests.adapters.scripted import PEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,7 @@ def staged(folder: Path) -> Iterator[Stage]:
         for login in ("mona", "rita", "zoe"):
             world.add_user(login)
         world.create_repository(SHOP, FILES, by="mona")
-        app = world.create_app("canary-bot", "s" * 32)
+        app = world.create_app("canary-bot", "s" * 32, private_key_pem=PEM)
         installation = world.install(app, SHOP)
         heard: list[str] = []
         with SandboxServer(world) as server:
