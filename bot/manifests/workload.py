@@ -20,6 +20,7 @@ from bot.manifests.judge import server_refusal
 from bot.manifests.knative import Manifest, edit_service, find_services
 from bot.manifests.knative import is_candidate as may_be_knative
 from bot.manifests.legacy import LegacyService, edit_legacy, find_legacy
+from bot.manifests.legacy_check import LATER, check_legacy
 from bot.manifests.weighted import Route, choose, find_routes, may_have_routes, set_weights
 
 if TYPE_CHECKING:
@@ -149,8 +150,10 @@ def find(content: bytes, path: str, *, name: str | None = None) -> Found:
         workloads += [_knative(m) for m in services.manifests]
         workloads += [_legacy(s) for s in old.services]
         problems += old.problems
-        # What the reader of today's services cannot read, the reader of the old modes has judged.
-        problems += [p for p in services.problems if p.code != "not-built-yet" and p not in old.problems]
+        # A mode that today's reader does not know is read by that of the old modes, but not in a list.
+        modes = any(problem.code == LATER for problem in services.problems)
+        left = check_legacy(content, path, services)[1] if modes else services.problems
+        problems += [p for p in left if p not in old.problems]
     if may_have_routes(content):
         routes = find_routes(content, path, name=name)
         workloads += _weighted(routes.routes)

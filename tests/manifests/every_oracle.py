@@ -180,6 +180,8 @@ class Seen:
         self.lines = split_lines(self.text)
         self.own: set[int] = set()
         self.spans: list[tuple[int, int]] = []
+        self.scalars: list[tuple[int, int]] = []
+        self.form: list[Any] = []
         self.mixed = False
         self.block: tuple[int, int] | None = None
         for path, key_only in paths(workload, metadata=metadata):
@@ -208,12 +210,22 @@ class Seen:
             flow = isinstance(value, yaml.ScalarNode) or bool(value.flow_style)
             empty = value.start_mark.index == value.end_mark.index
             end = self._start(last + 1) if not flow else end + 1 if empty else value.end_mark.index
-            self.block = first, last
+            self.block = self.block or (first, last)
+            self.form.append((key.value, self._form(value)))
         self.own.update(range(first, last + 1))
         self.spans.append((key.start_mark.index, end))
         before = self.text[self._start(first) : key.start_mark.index]
         behind = self.text[end : self._start(last + 1)] if flow and not key_only else ""
         self.mixed |= bool(before.strip(" -")) or not re.match(r"[ \t]*,?[ \t]*(#|\s*\Z)", behind)
+
+    def _form(self, node: Any) -> Any:
+        """Give what a value is made of, without its scalars, which are noted."""
+        if isinstance(node, yaml.ScalarNode):
+            self.scalars.append((node.start_mark.index, node.end_mark.index))
+            return "" if node.start_mark.index == node.end_mark.index else "W"
+        if isinstance(node, yaml.SequenceNode):
+            return [self._form(entry) for entry in node.value]
+        return [(key.value, self._form(value)) for key, value in node.value]
 
     def _start(self, line: int) -> int:
         return sum(map(len, self.lines[:line]))
@@ -224,6 +236,13 @@ class Seen:
         if behind and self.block:
             gone.update(range(self.block[1] + 1, self.block[1] + 1 + behind))
         return "".join(line for n, line in enumerate(self.lines) if n not in gone)
+
+    def masked(self) -> str:
+        """Give the text without the scalars of the pairs."""
+        text = self.text
+        for start, end in sorted(self.scalars, reverse=True):
+            text = text[:start] + "W" + text[end:]
+        return text
 
     def squeezed(self) -> str:
         """Give the text without the pairs, white space and commas."""
@@ -246,6 +265,21 @@ def _orphans(old: Seen, new: Seen) -> int:
     return count
 
 
+def _without_blank(old: Seen, new: Seen) -> str:
+    """Give the new lines outside without blank ones next to the block that were not there.
+
+    In a mapping in flow style on several lines, a new pair copies the blank lines before its neighbour.
+    """
+    left = iter(old.outside().splitlines(keepends=True))
+    kept = []
+    wanted = next(left, "")
+    for line in new.outside().splitlines(keepends=True):
+        if line.strip() or line == wanted:
+            kept.append(line)
+            wanted = next(left, "")
+    return "".join(kept)
+
+
 def assert_lines(before: bytes, after: bytes, workload: Workload, again: Workload) -> None:
     """Check that all that is outside of the block is what it was, byte for byte."""
     assert before.startswith(b"\xef\xbb\xbf") == after.startswith(b"\xef\xbb\xbf")
@@ -259,11 +293,18 @@ def assert_lines(before: bytes, after: bytes, workload: Workload, again: Workloa
     assert others[0] == others[1]
     for metadata in (False, True):
         old, new = Seen(before, workload), Seen(after, again, metadata=metadata)
-        if old.mixed or new.mixed:
-            assert old.squeezed() == new.squeezed()
+        if old.form == new.form and old.form:
+            # Only scalars differ: no other character does, in the block either.
+            assert old.masked() == new.masked()
             return
+        if old.mixed or new.mixed:
+            if old.squeezed() == new.squeezed():
+                return
+            continue
         rest = old.outside()
         if any(rest == new.outside(behind=n) for n in range(_orphans(old, new) + 1)):
+            return
+        if workload.rule is None and "{" in old.text and rest == _without_blank(old, new):
             return
     raise AssertionError(f"lines outside changed:\n{text}\n=====\n{result}")
 
