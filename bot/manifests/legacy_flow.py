@@ -57,8 +57,8 @@ def edit_flow(
     """
     source, mode = doc.source, doc.mode
     assert doc.template is not None  # noqa: S101 - a service without one is refused before
-    for key, pair in doc.pairs.items():
-        if key == "configuration" or (key in OWN and not is_null(pair)):
+    for name, pair in doc.pairs.items():
+        if name == "configuration" or (name in OWN and not is_null(pair)):
             continue
         if not is_null(pair):
             raise no_place(source, pair)
@@ -74,7 +74,7 @@ def edit_flow(
         return
     look = Look(quote)
     entries = [
-        "{" + ", ".join(look.pair(name, value) for name, value in entry.items()) + "}"
+        "{" + ", ".join(look.pair(field, value) for field, value in entry.items()) + "}"
         for entry in converted.traffic
     ]
     gap = source.text[source.line_start(source.line(key.start)) : key.start]

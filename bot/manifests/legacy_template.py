@@ -111,9 +111,9 @@ def edit_template(spliced: Spliced, doc: LegacyDocument, template: Pair, notes: 
     container = spec.get("container")
     if container is None or is_null(container):
         return None
-    key = container.key
-    quote = key.style if key.style in {"'", '"'} else ""
-    spliced.replace(key.start, key.end, f"{quote}containers{quote}")
+    own = container.key
+    quote = own.style if own.style in {"'", '"'} else ""
+    spliced.replace(own.start, own.end, f"{quote}containers{quote}")
     if isinstance(container.value, Mapping) and not container.value.flow:
         check_editable(source, container.value, "The container")
         return container

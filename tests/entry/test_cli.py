@@ -18,7 +18,18 @@ if TYPE_CHECKING:
 
     from tests.entry.conftest import Prompt
 
-DOORS = ("comment", "traffic", "check", "serve", "demo", "sandbox", "app-manifest", "doctor", "version")
+DOORS = (
+    "comment",
+    "traffic",
+    "check",
+    "migrate",
+    "serve",
+    "demo",
+    "sandbox",
+    "app-manifest",
+    "doctor",
+    "version",
+)
 HEAVY = ("github", "fastapi", "uvicorn", "pydantic", "rich", "ruamel", "markdown_it", "structlog", "jinja2")
 
 

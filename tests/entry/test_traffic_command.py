@@ -373,7 +373,7 @@ class TestRefusals:
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr("bot.entry.traffic_command.replace_file", full)
+        monkeypatch.setattr("bot.entry.one_file.replace_file", full)
         ran = canary("traffic", "customer.yaml", *SHIFT, "--write", folder=manifest.parent)
 
         assert (
