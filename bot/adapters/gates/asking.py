@@ -35,6 +35,7 @@ from bot.core.text import code
 if TYPE_CHECKING:
     import socket
     from collections.abc import Mapping
+    from pathlib import Path
 
 _LONGEST_GET = 4000  # characters of a query string; proxies begin to refuse above
 _TOKEN = re.compile(r"[!-~]{1,16384}", re.ASCII)
@@ -76,7 +77,7 @@ class Asker:
         self._resolve = resolve or system_resolver(outside.timeout)
         self._transport = transport
         self._redact = redact or Redactor()
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[Path | None, ssl.SSLContext] = {}
         for endpoint in outside.endpoints:
             self._redact.learn(endpoint.token)
 
@@ -215,7 +216,7 @@ class Asker:
         return token
 
     def _context(self, endpoint: Endpoint) -> ssl.SSLContext:
-        context = self._contexts.get(endpoint.url)
+        context = self._contexts.get(endpoint.ca_file)
         if context is None:
             try:
                 context = (
@@ -225,7 +226,7 @@ class Asker:
                 )
             except OSError:  # also ssl.SSLError
                 raise Unasked(f"The authorities of {code(endpoint.name)} cannot be read.") from None
-            self._contexts[endpoint.url] = context
+            self._contexts[endpoint.ca_file] = context
         return context
 
 

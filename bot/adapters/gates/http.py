@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bot.adapters.gates.hosts import Forbidden, Unasked
-from bot.core.gates import HttpGate, Outcome, Verdict, compare, too_few, without
+from bot.core.gates import Absolute, HttpGate, Outcome, Verdict, compare, too_few, without
 from bot.core.problems import Declined
 from bot.core.promql import duration
 from bot.core.text import code
@@ -66,7 +66,7 @@ class HttpGates:
             verdict = replace(verdict, samples=float(count))
         if gate.threshold is None:
             return self._word(gate, verdict, told.data)
-        return _measured(gate, verdict, told.data)
+        return _measured(gate, gate.threshold, verdict, told.data)
 
     def _word(self, gate: HttpGate, verdict: Verdict, data: Any) -> Verdict:
         word = pointed(data, gate.verdict)
@@ -97,10 +97,7 @@ def pointed(data: Any, pointer: str) -> Any:
     return data
 
 
-def _measured(gate: HttpGate, verdict: Verdict, data: Any) -> Verdict:
-    threshold = gate.threshold
-    if threshold is None:
-        raise AssertionError
+def _measured(gate: HttpGate, threshold: Absolute, verdict: Verdict, data: Any) -> Verdict:
     verdict = replace(verdict, threshold=threshold.limit, side=threshold.side)
     value = pointed(data, gate.value)
     if value is _MISSING or value is None:

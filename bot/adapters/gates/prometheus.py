@@ -111,8 +111,8 @@ class PrometheusGates:
         if told.status in {401, 403}:
             return Unanswered(f"{name} refuses the bot's credentials ({told.status}).")
         if data.get("status") == "error":
-            kind = _ERRORS.get(str(data.get("errorType")), "answers an error")
-            return Unanswered(f"{name} {kind}: {self._asker.said(data.get('error', ''))}.")
+            error = _ERRORS.get(str(data.get("errorType")), "answers an error")
+            return Unanswered(f"{name} {error}: {self._asker.said(data.get('error', ''))}.")
         if not told.good:
             return Unanswered(f"{name} answers with status {told.status}.")
         warnings = data.get("warnings")
