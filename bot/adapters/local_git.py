@@ -10,14 +10,20 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.core import trailers
 from bot.core.problems import OutsideFailure
 from bot.ports import ChangedFile, Commit
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
 PATIENCE = 60.0  # seconds for one command
+LONG_PATIENCE = 600.0  # seconds for one that reads a whole history
 LINK, SUBMODULE, FOLDER = "120000", "160000", "040000"
 
 _ENVIRONMENT = {
@@ -32,6 +38,23 @@ _ENVIRONMENT = {
 _SETTINGS = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.follow=false")
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed", "R": "renamed", "C": "copied"}
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """One commit of a first-parent line, with the plain files of the asked paths that it changed.
+
+    ``at`` is the committer's time, UTC. ``files`` gives each path's new blob, ``None`` where it is no plain file
+    any more.
+    """
+
+    sha: str
+    at: datetime
+    author: str
+    committer: str
+    parents: tuple[str, ...]
+    message: str
+    files: tuple[tuple[str, str | None], ...]
 
 
 class Git:
@@ -146,20 +169,113 @@ class Git:
         )
         return tuple(_commit(text) for text in _words_of(said))
 
+    # --- a whole history: what was replaced by ``git replace`` counts as it was ----------------------
 
-def _run(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[bytes]:
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks the older history."""
+        return self.ask("rev-parse", "--is-shallow-repository").strip() == b"true"
+
+    def line(
+        self, until: str, paths: Sequence[str] = (), *, globs: Sequence[str] = ()
+    ) -> tuple[Landing, ...]:
+        """Give all commits of the first-parent line, newest first, each compared with its first parent.
+
+        Args:
+            until: The newest, a full sha.
+            paths: Files and folders to tell changes of, as they are written.
+            globs: Patterns of files instead, as ``git help glossary`` has them; one ``*`` passes slashes.
+        """
+        said = self._history(
+            *("log", "-z", "--first-parent", "-m", "--sparse", "--raw", "--no-abbrev", "--no-renames"),
+            *("--no-color", "--no-ext-diff", "--no-notes", "--no-mailmap", "--encoding=UTF-8"),
+            *("--format=%H%x00%ct%x00%an%x00%cn%x00%P%x00%B%x00", until, "--", *paths, *globs),
+            before=["--no-literal-pathspecs"] if globs else [],
+        )
+        return tuple(_landings(said))
+
+    def parents(self, until: str) -> dict[str, tuple[str, ...]]:
+        """Give the parents of every commit behind a full sha, parents before children."""
+        rows = (
+            self._history("rev-list", "--topo-order", "--reverse", "--parents", until)
+            .decode("ascii")
+            .splitlines()
+        )
+        return {sha: tuple(parents) for sha, *parents in (row.split(" ") for row in rows)}
+
+    def mentioning(self, until: str, text: str) -> tuple[Commit, ...]:
+        """Give the commits behind a full sha whose message holds a text."""
+        said = self._history(
+            *("log", "-z", "--no-color", "--no-notes", "--no-mailmap", "--encoding=UTF-8"),
+            *("--format=%H%n%P%n%cI%n%an%n%B", "--fixed-strings", f"--grep={text}", until, "--"),
+        )
+        return tuple(_commit(text) for text in _words_of(said))
+
+    def contents(self, names: Sequence[str], *, largest: int) -> dict[str, bytes]:
+        """Give contents by blob sha or ``commit:path``; what is missing, no file or larger is left out.
+
+        Args:
+            names: Without line feeds; as many as may be held in memory at ``largest`` bytes each.
+            largest: In bytes.
+        """
+        rows = self._fed("--batch-check=%(objectname) %(objecttype) %(objectsize)", names)
+        shas: dict[str, str] = {}
+        for name, row in zip(names, rows.split(b"\n"), strict=False):
+            found = row.split(b" ")
+            if len(found) == 3 and found[1] == b"blob" and int(found[2]) <= largest:  # noqa: PLR2004 - the format
+                shas[name] = found[0].decode("ascii")
+        wanted = tuple(dict.fromkeys(shas.values()))
+        said, at, held = self._fed("--batch=%(objectname) %(objectsize)", wanted), 0, {}
+        for sha in wanted:
+            end = said.index(b"\n", at)
+            size = int(said[at:end].split(b" ")[1])
+            held[sha] = said[end + 1 : end + 1 + size]
+            at = end + size + 2
+        return {name: held[sha] for name, sha in shas.items()}
+
+    def _fed(self, form: str, names: Iterable[str]) -> bytes:
+        fed = b"".join(os.fsencode(name) + b"\n" for name in names)
+        return self._history("cat-file", form, fed=fed) if fed else b""
+
+    def _history(self, *arguments: str, before: Sequence[str] = (), fed: bytes | None = None) -> bytes:
+        words = [*before, "--no-replace-objects", "-c", "log.showRoot=true", *arguments]
+        done = _run(words, self.top, patience=LONG_PATIENCE, fed=fed)
+        if done.returncode:
+            raise OutsideFailure(_words(done))
+        return done.stdout
+
+
+def _landings(said: bytes) -> Iterable[Landing]:
+    words = said.split(b"\0")
+    at = 0
+    while at + 6 < len(words):
+        sha, seconds, author, committer, parents, message = (os.fsdecode(w) for w in words[at : at + 6])
+        at += 7  # an empty word ends the commit
+        files: list[tuple[str, str | None]] = []
+        while at + 1 < len(words) and words[at].lstrip(b"\n").startswith(b":"):
+            _, mode, _, blob, _ = words[at].lstrip(b"\n").decode("ascii").split(" ")
+            is_file = mode.startswith("100")
+            files.append((os.fsdecode(words[at + 1]), blob if is_file else None))
+            at += 2
+        when = datetime.fromtimestamp(int(seconds), UTC)
+        yield Landing(sha, when, author, committer, tuple(parents.split()), message, tuple(files))
+
+
+def _run(
+    arguments: list[str], folder: Path, *, patience: float = PATIENCE, fed: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
     try:
         return subprocess.run(
             ["git", *_SETTINGS, *arguments],
             cwd=folder,
             env=os.environ | _ENVIRONMENT,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if fed is None else None,
+            input=fed,
             capture_output=True,
             check=False,
-            timeout=PATIENCE,
+            timeout=patience,
         )
     except subprocess.TimeoutExpired:
-        raise OutsideFailure(f"git {arguments[0]} took more than {PATIENCE:g} s") from None
+        raise OutsideFailure(f"git {arguments[0]} took more than {patience:g} s") from None
 
 
 def _words(done: subprocess.CompletedProcess[bytes]) -> str:

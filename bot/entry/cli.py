@@ -24,7 +24,6 @@ LATER = "Planned: this version cannot do these yet"
 PLANNED = {
     "plan": "Show the calendar of a rollout.",
     "rules": "Show the rule sets and try them.",
-    "audit": "List who moved which traffic, from Git.",
 }
 """The commands of the contract that this version does not have, and what they will do."""
 
@@ -271,6 +270,37 @@ def doctor(
     from bot.entry.doctor_command import Asked, run  # noqa: PLC0415 - see the module
 
     raise typer.Exit(run(Asked(path, repo), as_json=as_json, color=not no_color))
+
+
+@app.command()
+def audit(
+    paths: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="PATH", help="Manifests, or folders of them; default: all."),
+    ] = None,
+    *,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only this service: name, or namespace/name.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REV|DATE", help="Only what is not in REV, or not before DATE (2026-03-01, UTC)."
+        ),
+    ] = None,
+    rev: Annotated[str, typer.Option(metavar="BRANCH", help="The branch to read.")] = "HEAD",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a move, one a line.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """List who moved which traffic when, and on what evidence, from Git alone.
+
+    Every commit of the branch's first-parent line is judged by the manifests before and after it, and compared
+    with the trailers of the bot's commits. Exit status 1 where trailers contradict the content.
+    """
+    from bot.entry.audit_command import Asked, run  # noqa: PLC0415 - see the module
+
+    asked = Asked(Path.cwd(), tuple(paths or ()), service, since, rev)
+    raise typer.Exit(run(asked, as_json=as_json, color=not no_color))
 
 
 @app.command()
