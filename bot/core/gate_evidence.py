@@ -72,7 +72,7 @@ def _row(verdict: Verdict) -> str:
         _MARKS[verdict.outcome],
         "" if verdict.value is None else shown(verdict.value, verdict.unit),
         threshold and f"{'≤' if verdict.side == 'most' else '≥'} {threshold}",
-        f"{samples or 'none'} of {verdict.min_samples}" if verdict.min_samples else samples,
+        f"{samples or 'none'}, want {verdict.min_samples}" if verdict.min_samples else samples,
         span(verdict.window) if verdict.window else "",
         moment(verdict.at),
     )
