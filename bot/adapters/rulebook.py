@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bot.core.rules import RuleSet, read_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DEFAULT = "standard"
 
@@ -22,7 +26,7 @@ def built_in() -> BuiltIn:
     """Give the rule sets of this installation."""
     return BuiltIn(
         {
-            path.stem: read_rules(path.read_text("utf-8"), path.name)
+            path.stem: read_rules(path.read_text("utf-8"), f"rules/{path.name}")
             for path in sorted(folder().glob("*.yaml"))
         }
     )
@@ -32,12 +36,17 @@ class BuiltIn:
     """The rule sets by id."""
 
     def __init__(self, sets: dict[str, RuleSet]) -> None:
-        self._sets = sets
+        self._sets = {DEFAULT: sets[DEFAULT]} | sets
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids, the default first."""
-        return (DEFAULT, *(name for name in self._sets if name != DEFAULT))
+        """The ids of those that the service follows as a whole, the default first."""
+        return tuple(name for name, rules in self._sets.items() if rules.followed)
+
+    @property
+    def sets(self) -> Mapping[str, RuleSet]:
+        """All of them by id, the default first."""
+        return dict(self._sets)
 
     def get(self, rules_id: str) -> RuleSet:
         """Give a rule set; one that is no longer there is the default."""

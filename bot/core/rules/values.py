@@ -1,0 +1,175 @@
+"""What a rule set and a configuration say, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from bot.core.usage import USAGES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.core.freezes import Freeze
+    from bot.core.problems import Place
+
+CONFIG_PATH = ".github/canary.yaml"
+ROLES = ("read", "triage", "write", "maintain", "admin")
+LATER_VERBS = {"freeze": "admin", "unfreeze": "admin", "override": "admin"}
+DEFAULT_ROLES: Mapping[str, str] = {u.verb: u.who for u in USAGES if u.verb != "help"} | LATER_VERBS
+"""The lowest GitHub role for each verb, where nothing else is said."""
+STOPPING = ("rollback", "hold", "freeze")
+"""The verbs that make things safer: taking them away from people is what loosens."""
+
+OVERLAPS = ("supersede", "queue", "refuse")  # each stricter than the one before
+ON_FAIL = ("hold", "rollback")
+NAMINGS = ("content-hash", "commit-sha", "image-tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Somebody who may: people of a GitHub role or a higher one, a user, a team, the owners of the manifest."""
+
+    kind: Literal["role", "user", "team", "codeowners"]
+    name: str = ""
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        if self.kind == "role":
+            return f"everyone with the role {self.name}"
+        return {"user": f"@{self.name}", "team": f"team {self.name}"}.get(self.kind, "the code owners")
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """One gate: a metric below its limit, or approvals.
+
+    ``max`` has the query's unit; ``window`` is what the query looks at, put in for ``{window}``. Below
+    ``min_requests`` the answer is inconclusive. ``reviewers`` is a number of people, for a gate without a query.
+    """
+
+    query: str | None = None
+    max: float | None = None
+    min_requests: int = 0
+    window: timedelta = timedelta(0)
+    reviewers: int = 0
+
+    def __str__(self) -> str:
+        """Say it in words."""
+        if self.query is None:
+            return f"{self.reviewers} approval{'s' if self.reviewers != 1 else ''}"
+        asked = f", {self.min_requests} requests or more" if self.min_requests else ""
+        return f"at most {self.max:g}{asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One weight of a rule set, whole percent, and the bake time and gates before the next."""
+
+    weight: int
+    bake: timedelta = timedelta(0)
+    gates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """How a rollout goes on.
+
+    ``auto`` merges a step as soon as its gate passes. ``hold_on_early_merge`` stops the rollout
+    when a person merges a step before its bake time is over. ``origins`` are the places of the keys in the file.
+    """
+
+    id: str
+    summary: str
+    why: str
+    steps: tuple[Step, ...]
+    auto: bool = False
+    hold_on_early_merge: bool = True
+    examples: tuple[Mapping[str, Any], ...] = ()
+    gates: Mapping[str, GateRule] = field(default_factory=dict)
+    on_fail: Literal["hold", "rollback"] = "hold"
+    origins: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def steps_from(self, weight: int) -> tuple[int, ...]:
+        """Give the weights of a rollout that begins at ``weight``; they rise to 100."""
+        return (weight, *(s.weight for s in self.steps if s.weight > weight))
+
+    def bake_at(self, weight: int) -> timedelta:
+        """Give how long a weight must hold: that of the nearest step of the set not above it.
+
+        At 0 % there is nothing to learn from waiting: a person looks at the preview and promotes.
+        """
+        return timedelta(0) if weight == 0 else self._step_at(weight).bake
+
+    def gates_at(self, weight: int) -> tuple[str, ...]:
+        """Give the gates before the step after ``weight``: those of the nearest step of the set not above it.
+
+        At 0 % no request meets the candidate, so that no gate could answer.
+        """
+        return () if weight == 0 else self._step_at(weight).gates
+
+    def _step_at(self, weight: int) -> Step:
+        below = [s for s in self.steps if s.weight <= weight]
+        return below[-1] if below else self.steps[0]
+
+    @property
+    def followed(self) -> bool:
+        """Whether the service follows all of it: it judges no gates yet."""
+        return not self.gates and self.on_fail == "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceConfig:
+    """What ``services.NAME`` says. ``route`` is a rule's name or place, for a mesh or gateway object."""
+
+    file: str | None = None
+    rules: str | None = None
+    route: str | None = None
+    gates: tuple[str, ...] = ()
+    permissions: Mapping[str, tuple[Who, ...]] = field(default_factory=dict)
+    four_eyes: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """``.github/canary.yaml`` of a repository; all of it has a default.
+
+    ``None`` is what nobody said: the rule set decides. ``origins`` are the places of the keys, by their path like
+    ``services.checkout.rules``. ``locked`` are the keys that an organisation's file does not let repositories loosen.
+    """
+
+    rules: str = "standard"
+    services: Mapping[str, ServiceConfig] = field(default_factory=dict)
+    timezone: str = "UTC"
+    permissions: Mapping[str, tuple[Who, ...]] = field(default_factory=dict)
+    freezes: tuple[Freeze, ...] = ()
+    gates: Mapping[str, GateRule] = field(default_factory=dict)
+    four_eyes: bool = False
+    auto: bool | None = None
+    on_fail: Literal["hold", "rollback"] | None = None
+    overlap: Literal["supersede", "queue", "refuse"] = "supersede"
+    naming: str = "content-hash"
+    labels: tuple[str, ...] = ()
+    reviewers: tuple[Who, ...] = ()
+    locked: tuple[str, ...] = ()
+    origins: Mapping[str, Place] = field(default_factory=dict, compare=False, repr=False)
+
+    def of(self, service: str) -> ServiceConfig:
+        """Give what is said of one service, or nothing."""
+        return self.services.get(service, ServiceConfig())
+
+    def rules_for(self, service: str) -> str:
+        """Give the id of the rule set that a service follows, or its path in the repository."""
+        return self.of(service).rules or self.rules
+
+    def may(self, verb: str, service: str | None = None) -> tuple[Who, ...]:
+        """Give who may use a verb: on a service, or on one that nothing is said of."""
+        own = self.of(service).permissions if service is not None else {}
+        said = own.get(verb) or self.permissions.get(verb)
+        return said or (Who("role", DEFAULT_ROLES[verb]),)
+
+    def four_eyes_for(self, service: str) -> bool:
+        """Whether a step of a service needs somebody besides the one who asked for it."""
+        own = self.of(service).four_eyes
+        return self.four_eyes if own is None else own
