@@ -176,7 +176,7 @@ class TestSkipped:
 def oracle(pattern: str, path: str) -> bool:
     """Match by a regular expression that is written from left to right, and try the path and its folders."""
     dir_only = pattern.endswith("/")
-    body = pattern.strip("/")
+    body = re.sub(r"\*\*(/\*\*)+", "**", pattern.strip("/"))
     text = "" if "/" in pattern.rstrip("/") else "(?:.*/)?"
     for part in re.split(r"(/\*\*/|^\*\*/|/\*\*$|^\*\*$|\*+|\?)", body):
         text += {"/**/": "(?:/|/.*/)", "**/": "(?:.*/)?", "/**": "/.+", "**": ".+", "?": "[^/]"}.get(
