@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bot.core import moving, naming
+from bot.core.legacy import LATEST
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.core.traffic import Shape, Split
@@ -63,9 +64,21 @@ def holds(split: Split, record: Record, weight: int) -> bool:
     """Whether a split is a rollout's step to ``weight``, and nothing else."""
     if split.floating_percent or not split.exact:
         return False
+    if split.shape is Shape.WEIGHTS and not {record.stable, record.candidate} <= names_of(split):
+        return False  # a destination that is alone has everything, and is no step
     if weight == ALL:
         return split.percent_of(record.candidate) == ALL
     return split.percent_of(record.candidate) == weight and split.percent_of(record.stable) == ALL - weight
+
+
+def names_of(split: Split) -> set[str]:
+    """Give the revisions or destinations of a split that do not float."""
+    return {t.revision for t in split.targets if t.revision and not t.floats}
+
+
+def current(records: Iterable[Record]) -> Record | None:
+    """Give the record that a service's state follows from; ``records`` are newest first."""
+    return next(iter(_counted(records)), None)
 
 
 def state_of(split: Split, records: Iterable[Record]) -> Rollout:
@@ -77,7 +90,7 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
         split: The block on the base branch, with the server's defaults.
         records: Of this service, from the base branch's history, newest first.
     """
-    record = next(iter(_counted(records)), None)
+    record = current(records)
     if record is None:
         return NOTHING
     if record.step == ROLLBACK:
@@ -200,6 +213,17 @@ def candidate_name(facts: StartFacts) -> tuple[str, bool]:
     return made, own != made
 
 
+def _unfinished(facts: StartFacts) -> Record | None:
+    """Give the rollout that a new one supersedes.
+
+    Also one whose block was changed by hand, if stable is still there: who has most then proves nothing.
+    """
+    running = facts.running
+    if running.phase is Phase.DRIFTED and running.record is not None:
+        return running.record if running.record.stable in names_of(facts.base_split) else None
+    return running.record if running.phase is Phase.ROLLING else None
+
+
 def stable_name(facts: StartFacts, candidate: str) -> str:
     """Give the revision that serves now.
 
@@ -208,9 +232,10 @@ def stable_name(facts: StartFacts, candidate: str) -> str:
     """
     if facts.stable is not None:
         return facts.stable
-    if facts.running.phase is Phase.ROLLING and facts.running.record is not None:
+    unfinished = _unfinished(facts)
+    if unfinished is not None:
         # The last completed revision stays stable; an unfinished candidate is superseded.
-        return facts.running.record.stable
+        return unfinished.stable
     heaviest = facts.base_split.heaviest
     if heaviest is not None and not heaviest.floats and heaviest.revision and heaviest.revision != candidate:
         return heaviest.revision
@@ -233,32 +258,32 @@ def pair_of(facts: StartFacts) -> tuple[str, str]:
     Raises:
         Declined: ``unknown-stable``, ``unknown-candidate``, ``which-destination``; nothing is guessed.
     """
-    split = facts.target.split
-    running = facts.running
-    record = running.record if running.phase is Phase.ROLLING else None
-    own = facts.target.template_name
-    named = [t.revision for t in split.targets if t.revision and not t.floats]
-    heaviest = facts.base_split.heaviest
+    split, base = facts.target.split, facts.base_split
     stable, candidate = facts.stable, facts.candidate
     if split.shape is Shape.WEIGHTS:
         stable, candidate = (_picked(split, name) for name in (stable, candidate))
-    fresh = (
-        own if own is not None and facts.before is not None and own != facts.before.template_name else None
-    )
-    if stable is None and record is not None and record.route == facts.route:
-        stable = record.stable
-        if candidate is None and fresh is None and record.candidate in named:
-            candidate = record.candidate
+    named = [t.revision for t in split.targets if t.revision and not t.floats and t.revision != LATEST]
+    if facts.armed is not None:
+        # Another share of what is about to begin; its names hold until others are typed.
+        stable, candidate = stable or facts.armed.stable, candidate or facts.armed.candidate
+    unfinished = _unfinished(facts)
+    if stable is None and unfinished is not None:
+        stable = unfinished.stable
     if stable is None:
-        alone = heaviest is not None and _leads(facts.base_split) and not heaviest.floats
+        heaviest = base.heaviest
+        alone = heaviest is not None and _leads(base) and heaviest.revision not in {None, LATEST}
         stable = heaviest.revision if alone and heaviest is not None else None
-    if stable is None and facts.before is not None:
-        stable = facts.before.template_name
+    own, before = facts.target.template_name, facts.before
+    if stable is None and before is not None:
+        stable = before.template_name
+    if stable is None or stable == LATEST:
+        raise Declined(_unknown_stable(facts))
+    if candidate is None and own is not None and before is not None and own != before.template_name:
+        candidate = own
     if candidate is None:
         others = [name for name in dict.fromkeys(named) if name != stable]
-        candidate = fresh or (others[0] if len(others) == 1 else None)
-    if stable is None:
-        raise Declined(_unknown_stable(facts))
+        new = [name for name in others if name not in names_of(base)]
+        candidate = next((found[0] for found in (new, others) if len(found) == 1), None)
     if candidate is None:
         raise Declined(_unknown_candidate(facts, named, stable))
     return stable, candidate
@@ -318,6 +343,16 @@ def _unknown_candidate(facts: StartFacts, named: list[str], stable: str) -> Prob
     )
 
 
+def _without(split: Split, unfinished: Record) -> Split:
+    """Give the split in which a superseded candidate has nothing; what it had is stable's."""
+    share = split.percent_of(unfinished.candidate)
+    if not {unfinished.stable, unfinished.candidate} <= names_of(split):
+        return split
+    gain = {unfinished.stable: share, unfinished.candidate: -share}
+    targets = (replace(t, percent=t.effective_percent + gain.get(t.revision or "", 0)) for t in split.targets)
+    return replace(split, targets=tuple(targets))
+
+
 def start(facts: StartFacts) -> Started:
     """Plan the first step of a rollout.
 
@@ -332,6 +367,14 @@ def start(facts: StartFacts) -> Started:
     first = facts.weights[0]
     steps = facts.weights if len(facts.weights) > 1 else facts.rules.steps_from(first)
     armed = facts.armed
+    target = facts.target.split
+    unfinished = _unfinished(facts)
+    if (
+        target.shape is Shape.WEIGHTS
+        and unfinished is not None
+        and unfinished.candidate not in {stable, candidate}
+    ):
+        target = _without(target, unfinished)
     keeps_id = armed is not None and armed.stable == stable and armed.candidate == candidate
     rollout = (
         armed.rollout
@@ -354,7 +397,7 @@ def start(facts: StartFacts) -> Started:
         comment=facts.comment,
         route=facts.route,
     )
-    split = moved(facts.target.split, record, first)
+    split = moved(target, record, first)
     return Started(split, candidate if write_name else None, record)
 
 

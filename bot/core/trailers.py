@@ -18,8 +18,9 @@ TRAFFIC = "traffic"
 Step = int | Literal["rollback", "cancel"]
 _TRAILER = re.compile(r"[ \t*>-]*(Canary-[A-Za-z]+(?:-[A-Za-z]+)*): ?([^\r\n]{0,500})", re.ASCII)
 _ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
-_NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,253}", re.ASCII)  # a revision, or a destination of a route
-_ROUTE = re.compile(r"[A-Za-z0-9._-]{0,63}(\[[0-9]{1,4}\])?", re.ASCII)
+# A revision, or a destination of a route: ``namespace/host:port/subset``.
+_NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,400}", re.ASCII)
+_ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 
 
@@ -31,7 +32,7 @@ class Record:
     whole percent; ``steps`` are all weights of the rollout, rising to 100. ``pull`` is the pull
     request the rollout began on. ``step`` is the step's place counted from 1, or ``rollback``,
     or ``cancel`` (an unmerged rollout was taken back). ``route`` is the rule of a mesh or gateway object,
-    empty for all else.
+    empty for all else: its name or place, and behind ``~`` what tells it from others should that change.
     """
 
     service: str

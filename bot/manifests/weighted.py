@@ -37,7 +37,8 @@ class Route:
     ``lines`` the first and last line of its destinations, all counted from 1. ``matches`` are its
     conditions, one line each: the platform takes a request to a rule where one of them holds.
     ``foreign`` is set where another controller sets the weights: to be reported, not edited.
-    ``whole`` is all that the object says, to be compared with another version of it.
+    ``whole`` is all that the object says, to be compared with another version of it; ``beside`` are the
+    problems of other rules of the object, which cannot be read.
     """
 
     path: str
@@ -57,6 +58,7 @@ class Route:
     weights: Weights
     foreign: Problem | None
     whole: Canon | None = field(default=None, compare=False, repr=False)
+    beside: tuple[Problem, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def id(self) -> str:
@@ -224,6 +226,7 @@ def _route(owner: Object, rule: Rule, whole: Canon) -> Route:
         weights=rule.weights,
         foreign=owner.foreign,
         whole=whole,
+        beside=tuple(owner.problems),
     )
 
 

@@ -6,6 +6,8 @@ Istio VirtualService, a route of the Gateway API. Its ``split`` says in percent 
 
 from __future__ import annotations
 
+import hashlib
+import re
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from bot.core.weights import Weights
 
 _NONE: dict[str, str] = {}
+_PLAIN = re.compile(r"[A-Za-z0-9._-]{1,63}", re.ASCII)
+_HALF = 4  # hexadecimal digits for what a rule matches, and as many for where it leads
 SERVICE = "Service"
 
 
@@ -101,7 +105,7 @@ class Workload:
             Declined: ``which-route``.
         """
         if not self.rules:
-            if route is None:
+            if not route:
                 return self
             raise Declined(
                 Problem(
@@ -111,17 +115,55 @@ class Workload:
                     self.place,
                 )
             )
-        chosen = choose(self.rules, route)
+        chosen = self._chosen(route)
         return replace(self, rule=chosen, lines=chosen.lines, split=split_of(chosen.weights))
+
+    def _chosen(self, route: str | None) -> Route:
+        unreadable = self.rules[0].beside
+        if not route:
+            if unreadable:
+                raise Declined(*unreadable)  # one of them may be the one that is meant
+            return choose(self.rules, None)
+        name, mark, seen = route.partition("~")
+        if mark:
+            return self._again(name, seen)
+        try:
+            return choose(self.rules, name)
+        except Declined as declined:
+            raise Declined(*declined.problems, *unreadable) from None
+
+    def _again(self, name: str, seen: str) -> Route:
+        """Find the rule that a rollout is about: by its own name, else by what it matches and where it leads.
+
+        A place alone proves nothing: a rule that was put in front of it moves all others.
+        """
+        named = [r for r in self.rules if r.rule == name]
+        if len(named) == 1:
+            return named[0]
+        like = [r for r in self.rules if fingerprint(r) == seen]
+        like = like or [r for r in self.rules if fingerprint(r)[_HALF:] == seen[_HALF:]]
+        found = [r for r in like if r.where == name] or like
+        if len(found) == 1:
+            return found[0]
+        raise Declined(
+            *self.rules[0].beside,  # it may be one of those
+            Problem(
+                "which-route",
+                f"The rule {code(name)} that the rollout moves is not in {code(self.name)} any more.",
+                "Put it back, with its destinations; or set the weights by hand, and begin anew.",
+                self.place,
+            ),
+        )
 
     @property
     def route(self) -> str:
-        """The chosen rule, as ``at`` finds it again; empty where there is none."""
+        """The chosen rule, as ``at`` finds it again: its name or place, ``~``, and its fingerprint; else empty."""
         if self.rule is None:
             return ""
         own = self.rule.rule
         alone = own is not None and [r.rule for r in self.rules].count(own) == 1
-        return own if own is not None and alone and is_label(own) else self.rule.where
+        name = own if own is not None and alone and _PLAIN.fullmatch(own) else self.rule.where
+        return f"{name}~{fingerprint(self.rule)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +262,12 @@ def problems_with(workload: Workload, split: Split, template_name: str | None = 
         _refused(f"The API server would refuse the result: {code(line, longest=1000)}", workload)
         for line in (refusal or "").splitlines()
     )
+
+
+def fingerprint(rule: Route) -> str:
+    """Give eight hexadecimal digits: four of what a rule matches, four of its destinations; weights play no part."""
+    parts = (rule.matches, tuple(sorted(d.name for d in rule.weights.destinations)))
+    return "".join(hashlib.sha256(repr(part).encode()).hexdigest()[:_HALF] for part in parts)
 
 
 def split_of(weights: Weights) -> Split:

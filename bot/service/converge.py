@@ -224,9 +224,13 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
 def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
     record = standing.rollout.record
     text = (
-        "The traffic block on the base branch was changed by hand: no step can be computed from it.\n\n"
-        f"{code_block(report.bars(standing.split))}\n\n"
-        "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
+        report.problem_text(standing.lost, with_code=True)
+        if standing.lost is not None
+        else (
+            "The traffic block on the base branch was changed by hand: no step can be computed from it.\n\n"
+            f"{code_block(report.bars(standing.split))}\n\n"
+            "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
+        )
     )
     title = f"Drifted from {record.weight} %" if record else "Drifted"
     check = Check(

@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Protocol
 from bot.core.checks import GATE
 from bot.core.markers import Answer
 from bot.core.problems import Declined, Problem
-from bot.core.rollout import NOTHING
+from bot.core.rollout import ALL, NOTHING, current
 from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
 from bot.core.text import code
+from bot.core.trailers import ROLLBACK
 from bot.core.validate import is_namespace
 from bot.manifests import workload
 from bot.ports import Missing
-from bot.service.finding import Index
-from bot.service.reading import Historian, Service, Standing, read_file, standing
+from bot.service.finding import Index, find_one
+from bot.service.reading import Historian, Service, Standing, read_file, read_held, standing, stands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -117,10 +118,27 @@ class Desk:
     def standing(self, service: Service) -> Standing:
         """Read a service on its base branch. Raises ``Declined``."""
         found = standing(self.repo, self.historian, service, self.base(service.base))
+        if found.held is None:
+            found = self._moved(found)
         record = found.rollout.record
         if self.repo.starts_workflows or record is None or self._was_answered(record):
             return found
         return replace(found, rollout=NOTHING, records=())
+
+    def _moved(self, found: Standing) -> Standing:
+        """Find a manifest that was moved while a rollout runs: by kind, namespace and name."""
+        service, tip = found.service, found.tip
+        records = self.historian.records(self.repo, service, tip)
+        last = current(records)
+        if last is None or last.weight == ALL or last.step == ROLLBACK:
+            return found
+        try:
+            hit = find_one(self.repo, tip, service.hit.qualified, index=self.index)
+            held = read_held(self.repo, hit.path, service.id, tip)
+        except Declined:
+            return found  # gone, or there twice
+        since = self.historian.all_records(self.repo, hit.path, tip)
+        return stands(service, tip, held, (*(r for r in since if r.service == service.key), *records))
 
     def _was_answered(self, record: Record) -> bool:
         """Whether a reply of ours in this repository names a rollout.

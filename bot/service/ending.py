@@ -77,7 +77,7 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
         proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
     text = (
         f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
-        f"{code(record.candidate)}. `/rollback` still turns back."
+        f"{code(record.candidate)}.{'' if standing.lost is not None else ' `/rollback` still turns back.'}"
     )
     return case.outcome("done", "applied", text, record)
 

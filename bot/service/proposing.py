@@ -115,7 +115,7 @@ def propose(
     try:
         if not _persons_work(desk, earlier):
             message = report.commit_message(change.record, proposal.before, change.reason)
-            sha = desk.repo.commit_on(base_sha, change.service.path, content, message)
+            sha = desk.repo.commit_on(base_sha, change.held.file.path, content, message)
             desk.tell(sha, checks, fresh=_point(desk, branch, sha))
         pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
     except Exists:
@@ -145,7 +145,7 @@ def propose_edit(
     """
     service = standing.service
     try:
-        sha = desk.repo.commit_on(standing.tip, service.path, content, message)
+        sha = desk.repo.commit_on(standing.tip, standing.path, content, message)
         _point(desk, branch, sha)
         pull = desk.repo.open_pull(head=branch, base=service.base, title=title, body=body)
     except Exists:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bot.core import trailers
 from bot.core.discovery import Hit
 from bot.core.problems import Declined, Place, Problem
-from bot.core.rollout import Rollout, Version, state_of
+from bot.core.rollout import Phase, Rollout, Version, current, names_of, state_of
 from bot.core.text import code
 from bot.core.traffic import Shape, Split
 from bot.manifests import workload
@@ -272,13 +272,22 @@ def records_of_pull(repo: Repository, number: int) -> tuple[Record, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A service on its base branch: the manifest, the state, and the commit both were read at."""
+    """A service on its base branch: the manifest, the state, and the commit both were read at.
+
+    ``lost`` says which rule or destination of a drifted rollout is not there any more: no step leads on or back.
+    """
 
     service: Service
     tip: str
     held: Held | None
     rollout: Rollout
     records: tuple[Record, ...]
+    lost: Problem | None = None
+
+    @property
+    def path(self) -> str:
+        """Where the manifest is now; the rollout goes by the name that it began with."""
+        return self.held.file.path if self.held is not None else self.service.path
 
     @property
     def split(self) -> Split:
@@ -294,17 +303,34 @@ def standing(repo: Repository, historian: Historian, service: Service, tip: str)
     """
     held = read_held(repo, service.path, service.id, tip)
     records = historian.records(repo, service, tip) if held is not None else ()
-    if held is not None and held.manifest.rules and records:
-        held = _at_recorded(held, records[0].route)
+    return stands(service, tip, held, records)
+
+
+def stands(service: Service, tip: str, held: Held | None, records: tuple[Record, ...]) -> Standing:
+    """Tell where a service stands by its manifest and its records, newest first."""
+    record = current(records)
+    lost = None
+    if held is not None and held.manifest.rules and record is not None:
+        try:
+            held = held.at(record.route or None)
+            lost = _missing(held, record)
+        except Declined as declined:
+            lost = declined.problems[0]
+            nothing = Split((), Shape.WEIGHTS, exact=False)
+            held = replace(held, manifest=replace(held.manifest, rule=None, split=nothing))
     split = held.version.split if held is not None else Split(())
-    return Standing(service, tip, held, state_of(split, records), records)
+    rollout = state_of(split, records)
+    return Standing(service, tip, held, rollout, records, lost if rollout.phase is Phase.DRIFTED else None)
 
 
-def _at_recorded(held: Held, route: str) -> Held:
-    """Give the manifest with the rule that a rollout is about; without its rule it holds no step of it."""
-    try:
-        return held.at(route or None)
-    except Declined:
-        return replace(
-            held, manifest=replace(held.manifest, rule=None, split=Split((), Shape.WEIGHTS, exact=False))
-        )
+def _missing(held: Held, record: Record) -> Problem | None:
+    names = names_of(held.version.split)
+    gone = next((name for name in (record.stable, record.candidate) if name not in names), None)
+    if gone is None:
+        return None
+    return Problem(
+        "which-destination",
+        f"The rule has no destination {code(gone)} any more, and the rollout is about that one.",
+        "Put it back; or set the weights by hand, and begin anew.",
+        held.place,
+    )

@@ -36,7 +36,7 @@ def renew(desk: Desk, standing: Standing, one: Ours) -> None:
         return
     try:
         # Its own content may be right and still conflict: what it was made from decides.
-        origin = read_file(desk.repo, standing.service.path, commits[0].parents[0])
+        origin = read_file(desk.repo, standing.path, commits[0].parents[0])
         change = _change(standing, one, records[-1])
         same = origin is not None and origin.blob == standing.held.file.blob
         if change is not None and not same and change.content() != standing.held.file.content:
@@ -70,7 +70,7 @@ def refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple
     """
     expected = change.content()
     try:
-        file = desk.repo.file(standing.service.path, step.pull.head_sha)
+        file = desk.repo.file(standing.path, step.pull.head_sha)
     except Refused:
         file = None
     if file is not None and file.content == expected:
@@ -87,7 +87,7 @@ def refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple
 def _rebuild(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
     """Put the change on the base branch's tip. Raises ``Moved``, ``Declined``."""
     message = report.commit_message(change.record, one.proposal.before, "Rebuilt from the base branch.")
-    sha = desk.repo.commit_on(standing.tip, standing.service.path, change.content(), message)
+    sha = desk.repo.commit_on(standing.tip, standing.path, change.content(), message)
     if one.proposal.kind == "step":
         # Before the branch names it: nobody sees the new head without its checks.
         plan = plan_of_step(change, standing.split, one.proposal.weight)
@@ -99,7 +99,7 @@ def _rebuild(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
 def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple[str, bool]:
     """Say what a person's commits mean, and whether the step's split is kept in them."""
     try:
-        held = read_held(desk.repo, standing.service.path, standing.service.id, step.pull.head_sha)
+        held = read_held(desk.repo, standing.path, standing.service.id, step.pull.head_sha)
         held = None if held is None else held.at(change.record.route or None)
     except Declined as error:
         return "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems), False

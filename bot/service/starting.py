@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import report, trailers
+from bot.core.legacy import LATEST
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, Started, StartFacts, start
@@ -98,6 +99,7 @@ def draft(case: Case, command: c.Canary) -> Draft:
     rules = desk.rules_of(service)
     route = _route(case, command, target, armed, standing)
     target = target.at(route)
+    _same_rule(case, target, armed, standing)
     before, origin = (_at(held, route) for held in (before, origin))
     started = start(
         StartFacts(
@@ -145,6 +147,37 @@ def _route(
         if said:
             return said
     return None
+
+
+def _same_rule(case: Case, target: Held, armed: Record | None, standing: Standing) -> None:
+    """Refuse a second rule of one object: its rollout would leave the first one's canary where it is.
+
+    Raises:
+        Declined: ``rollout-running``.
+    """
+    running = standing.rollout
+    goes_on = running.phase in {Phase.ROLLING, Phase.DRIFTED} and not proposing.was_cancelled(
+        case.desk, running
+    )
+    for record in (armed, running.record if goes_on else None):
+        own = target.manifest.rule
+        if record is None or own is None or not record.route:
+            continue
+        try:
+            rule = target.manifest.at(record.route).rule
+        except Declined:
+            continue  # it is gone, and says so itself
+        if rule is None or rule.where == own.where:
+            continue
+        raise Declined(
+            Problem(
+                "rollout-running",
+                f"A rollout of {code(record.route.partition('~')[0])} of {code(case.service.name)} is at "
+                f"{record.weight} %; one rule of an object at a time.",
+                "End that one first: `/promote`, `/rollback` or `/canary cancel`.",
+                target.place,
+            )
+        )
 
 
 def _at(held: Held | None, route: str | None) -> Held | None:
@@ -330,6 +363,11 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
 def _remarks(plan: Draft) -> list[str]:
     """Give what a reader should know of the edit: another scale of weights, and what else acts on the object."""
     scale = workload.remark(plan.held.manifest, plan.started.split)
+    if plan.started.record.candidate == LATEST:
+        scale = (
+            "`@latest` follows the newest ready revision: while this rollout runs, every change of the template "
+            "is the candidate at once."
+        )
     return [
         *([scale] if scale else []),
         *(f"**Note** · {report.problem_text(c, with_code=True)}" for c in plan.cautions),

@@ -118,7 +118,7 @@ def _arrival(
         pull = None
     if pull is not None and pull.merged_at is not None and weight == record.weight:
         return pull.merged_at, _hold_said_on(desk, record)
-    history = desk.repo.history(standing.service.path, standing.tip)
+    history = desk.repo.history(standing.path, standing.tip)
     return (history[0].at if history else desk.now()), None
 
 

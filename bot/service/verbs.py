@@ -239,6 +239,8 @@ def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
 
 def drifted(standing: Standing) -> Declined:
     """Say that the block is none of the rollout's steps."""
+    if standing.lost is not None:
+        return Declined(standing.lost)
     record = standing.rollout.record
     name = code(record.candidate) if record else "the candidate"
     return Declined(
@@ -276,6 +278,8 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
         return case.outcome(
             "already", "already", f"All traffic is with {code(record.stable)} already.", record
         )
+    if standing.lost is not None:
+        raise Declined(standing.lost)
     branch = naming.step_branch(record.rollout, "rollback")
     earlier = next(iter(proposing.from_branch(case.desk, branch)), None)
     if earlier is not None and earlier.pull.state == "open":

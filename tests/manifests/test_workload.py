@@ -91,7 +91,8 @@ def test_a_scale_that_does_not_divide_becomes_100_and_is_told() -> None:
 class TestRules:
     def test_the_only_one_with_several_destinations_is_meant(self) -> None:
         one = the(ISTIO)
-        assert (one.route, one.split.targets[0].revision) == ("primary", "storefront/v1")
+        assert one.route.partition("~")[0] == "primary"
+        assert one.split.targets[0].revision == "storefront/v1"
 
     def test_several_are_asked_about(self) -> None:
         two = ISTIO.replace(
@@ -106,8 +107,33 @@ class TestRules:
             edit(two, one, one.split)
         assert declined.value.problems[0].code == "which-route"
         assert one.at("http[0]").split.targets == (Target("storefront/v2", 60), Target("storefront/v3", 40))
-        assert one.at("http[0]").route == "http[0]"
-        assert one.at("primary").route == one.at("http[1]").route == "primary"
+        assert one.at("http[0]").route.startswith("http[0]~")
+        assert one.at("primary").route == one.at("http[1]").route
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            (b"  - name: primary\n    timeout: 3s", b"  - name: main"),
+            (b"  - name: primary", b"  - match: [{uri: {prefix: /}}]"),
+            (b"  http:\n", b"  http:\n  - match: [{uri: {prefix: /old}}]\n    redirect: {uri: /new}\n"),
+            (b"weight: 100", b"weight: 30"),
+        ],
+        ids=["another name", "another condition", "another place", "other weights"],
+    )
+    def test_it_is_found_again(self, old: bytes, new: bytes) -> None:
+        changed = ISTIO.replace(old, new)
+        assert changed != ISTIO
+        rule = the(changed).at(the(ISTIO).route).rule
+        assert rule is not None
+        assert [d.name for d in rule.weights.destinations] == ["storefront/v1", "storefront/v2"]
+
+    def test_one_with_other_destinations_is_another(self) -> None:
+        (one,) = find(
+            ISTIO.replace(b"name: primary", b"name: main").replace(b"v1", b"v9"), "a.yaml"
+        ).workloads
+        with pytest.raises(Declined) as declined:
+            one.at(the(ISTIO).route)
+        assert declined.value.problems[0].code == "which-route"
 
     def test_a_service_has_none(self) -> None:
         with pytest.raises(Declined) as declined:
