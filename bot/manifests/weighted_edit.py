@@ -109,6 +109,12 @@ def _insert(draft: Draft, entry: Mapping, new: int, behind: int) -> None:
     look = Look.of(draft, entry)
     text = look.pair(WEIGHT, new)
     if entry.flow:
+        following = _behind_a_comment(source, entry, behind)
+        if following is not None:
+            line = source.line(following)
+            lead = source.text[source.line_start(line) : following]
+            draft.replace(following, following, f"{text},{draft.line_break(line)}{lead}")
+            return
         plan: Plan = list(range(len(entry.pairs)))
         plan.insert(behind + 1, text)
         rewrite_flow(draft, entry, plan)
@@ -121,6 +127,15 @@ def _insert(draft: Draft, entry: Mapping, new: int, behind: int) -> None:
         return
     key, value = entry.pairs[behind]
     draft.insert_lines(last_line(source, value, key.end + 1), [" " * column + text])
+
+
+def _behind_a_comment(source: Source, entry: Mapping, behind: int) -> int | None:
+    """Give where the next field of a flow mapping begins, if a comment stands before it that is the last field's."""
+    if not 0 <= behind < len(entry.pairs) - 1:
+        return None
+    value, following = entry.pairs[behind][1], entry.pairs[behind + 1][0].start
+    lead = source.text[source.line_start(source.line(following)) : following]
+    return following if "#" in source.text[value.end : following] and not lead.strip() else None
 
 
 def _remove(draft: Draft, entry: Mapping) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FUZZ = int(os.environ.get("CANARY_FUZZ", "1"))
+WEIGHTED = [kind for kind in KINDS if kind not in {"Service", "Route", "Service, mode"}]
 EVERY = pytest.mark.parametrize("kind", KINDS)
 # An example is a file: it is shown as it is found, which is sooner than a smaller one.
 PHASES = tuple(phase for phase in Phase if phase is not Phase.shrink)
@@ -129,9 +131,6 @@ def test_an_edit_and_its_inverse(kind: str) -> None:
     assert done["right"] > 0
 
 
-WEIGHTED = [kind for kind in KINDS if "Service" not in kind and kind != "Route"]
-
-
 @examples(40)
 @given(file=files(tuple(WEIGHTED)), data=st.data())
 def test_weights_that_were_missing_go_again(file: File, data: st.DataObject) -> None:
@@ -146,6 +145,17 @@ def test_weights_that_were_missing_go_again(file: File, data: st.DataObject) -> 
     except Declined as declined:
         assert None in written
         assert {p.code for p in declined.problems} == {"traffic-block-unusual"}  # noqa: PT017
+
+
+def test_a_comment_in_flow_style_stays_with_its_field() -> None:
+    text = CASES["HTTPRoute"].content.decode()
+    stable, candidate = re.findall(r"{name: storefront-v.*}", text)
+    content = text.replace(stable, "{port: 8080, weight: 1, name: storefront-v1}").replace(
+        candidate, "{\n      port: 8080,  # of the pods\n      name: storefront-v2\n    }"
+    )
+    (one,) = find(content.encode(), "a.yaml").workloads
+    after = Walk(content.encode(), one, ("storefront-v1", "storefront-v2")).to(60).content
+    assert b"port: 8080,  # of the pods\n      weight: 60,\n      name: storefront-v2\n" in after
 
 
 def test_a_mode_in_a_list_is_not_passed_over() -> None:
