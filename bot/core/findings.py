@@ -34,10 +34,14 @@ _NOT_JUDGED = frozenset(
     {
         "alias-in-block",
         "foreign-controller",
+        "generated-branch",
+        "generated-file",
+        "helm-template",
         "not-built-yet",
         "tag-in-block",
         "template-language",
         "unsupported-api",
+        "vendored-file",
     }
 )
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.core import cloudrun, generated, owners
 from bot.core.findings import Checked, Finding, Level, of_reader
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.core.validate import LONGEST_LABEL, is_label
 from bot.core.weights import Platform
 from bot.manifests.fields import span
+from bot.manifests.holding import holder_of, on_cloud_run
 from bot.manifests.judge import server_violations
 from bot.manifests.knative import find_services, is_candidate
 from bot.manifests.knative_read import read_document
 from bot.manifests.legacy_check import check_legacy
 from bot.manifests.source import Source, cut
 from bot.manifests.weighted import find_routes, may_have_routes
+from bot.manifests.workload import SERVICE, knative
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from bot.manifests.knative import Manifest
     from bot.manifests.nodes import Node
     from bot.manifests.weighted import Route
+    from bot.manifests.workload import Workload
 
 _LONGEST_WORDS = 1000  # characters of the server's own text; all of it, but for names that are longer
 
@@ -66,6 +70,10 @@ def check(content: bytes, path: str) -> Checked:
             checked = reader.judge(content, path)
             objects += checked.objects
             findings |= dict.fromkeys(checked.findings)
+    # A program's file is judged like any other; where to mend it is another question.
+    written = generated.refusal(path, "", content=content) if objects else None
+    if written is not None:
+        findings[of_reader(written)] = None
     return Checked(1, objects, tuple(sorted(findings, key=_order)))
 
 
@@ -90,6 +98,7 @@ def _services(content: bytes, path: str) -> Checked:
         where = _Finder(content, manifest)
         findings += _refused(manifest, where)
         findings += _later(manifest, where)
+        findings += _around(content, knative(manifest))
     return Checked(1, len(found.manifests) + legacy.objects, tuple(findings))
 
 
@@ -119,9 +128,25 @@ def _later(manifest: Manifest, where: _Finder) -> Iterator[Finding]:
             )
         if target.revision and target.revision != manifest.template_name:
             name = code(target.revision)
-            message = f"The revision {name} is not the one of this file's template; the cluster must have it."
+            known = "is not the one of this file's template" if manifest.kind == SERVICE else "is in no file"
+            message = f"The revision {name} {known}; the cluster must have it."
             path = f"spec.traffic[{i}].revisionName"
             yield Finding(where.problem("revision-elsewhere", message, path), Level.NOTE)
+
+
+def _around(content: bytes, workload: Workload) -> Iterator[Finding]:
+    """Give what Cloud Run refuses or does otherwise, and who else sets the split."""
+    holder = holder_of(content, workload)
+    for problem in owners.verdict(holder):
+        yield of_reader(problem)
+    for problem in owners.cautions(holder):
+        yield Finding(problem, Level.WARNING)
+    facts = on_cloud_run(workload, holder, workload.split)
+    if facts is not None:
+        for problem in cloudrun.problems(facts):
+            yield Finding(problem)
+        for problem in cloudrun.cautions(facts):
+            yield Finding(problem, Level.NOTE)
 
 
 class _Finder:
@@ -144,7 +169,7 @@ class _Finder:
 
     def _document(self) -> tuple[Source, Node]:
         source = Source.read(self._content, self._manifest.path)
-        document = read_document(source, cut(source)[self._manifest.document])
+        document = read_document(source, cut(source)[self._manifest.document], self._manifest.item)
         if document is None or document.name != self._manifest.name:
             raise Declined
         return source, document.root

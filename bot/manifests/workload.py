@@ -189,7 +189,7 @@ def find(content: bytes, path: str, *, name: str | None = None) -> Found:
     if may_be_knative(content):
         services = find_services(content, path, name=name)
         old = find_legacy(content, path, name=name)
-        workloads += [_knative(m) for m in services.manifests]
+        workloads += [knative(m) for m in services.manifests]
         workloads += [_legacy(s) for s in old.services]
         problems += old.problems
         # A mode that today's reader does not know is read by that of the old modes, but not in a list.
@@ -288,7 +288,8 @@ def split_of(weights: Weights) -> Split:
 # --- one for each reader ----------------------------------------------------------------------
 
 
-def _knative(manifest: Manifest) -> Workload:
+def knative(manifest: Manifest) -> Workload:
+    """Give a Knative Service or Route as a workload."""
     return Workload(
         path=manifest.path,
         api_version=manifest.api_version,
