@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bot.core.recurrence import Recurrence
 
 HORIZON = timedelta(days=400)  # an opening farther away is none
-_MOST_JUMPS = 5000
+_MOST_JUMPS = 2000
 
 
 @dataclass(frozen=True, slots=True)

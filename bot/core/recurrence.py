@@ -16,7 +16,7 @@ from itertools import pairwise
 from bot.core.text import code
 
 LONGEST = 200  # characters of a rule
-DENSEST = 8  # times of a day
+DENSEST = 4  # times of a day
 LONGEST_WINDOW = timedelta(days=92)
 _CHECKED_YEARS = 8  # whoever has 29 February in mind waits for it no longer, but around 2100
 _FIRST_DAY = date(2024, 1, 1)  # a Monday; what is counted from it needs `from`
@@ -25,6 +25,8 @@ _YEARS = (1970, 2999)
 _ONLY_ONE = 12 * 9999  # years or months to the next period, which lies behind the last year that there is
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_DAY_NAMES = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTH_NAMES = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LONGEST_INTERVAL = 52
 _NUMBERS = {"BYMONTH": (1, 12), "BYMONTHDAY": (-31, 31), "BYHOUR": (0, 23), "BYMINUTE": (0, 59)}
 _PARTS = ("FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", *_NUMBERS, "BYSETPOS")
@@ -114,6 +116,21 @@ def never_ends(rule: Recurrence, length: timedelta) -> bool:
     year = rule.anchor.year + 1
     starts = [at for y in range(year, year + 3) for at in rule.starts(y)]
     return len(starts) > 1 and all(b - a <= length for a, b in pairwise(starts))
+
+
+def in_words(rule: Recurrence) -> str:
+    """Say when it occurs, shortly: ``every Sat, Sun at 00:00``; what has no short words is said as it is written."""
+    if rule.interval > 1 or rule.positions or (rule.days and rule.month_days) or any(n for n, _ in rule.days):
+        return rule.text
+    days = ", ".join(_DAY_NAMES[day] for _, day in rule.days)
+    months = ", ".join(_MONTH_NAMES[month - 1] for month in rule.months)
+    dates = ", ".join(f"{n}" if n > 0 else f"{-n} from the end" for n in rule.month_days)
+    when = f"every {days or 'day'}" if not rule.month_days else f"on day {dates} of {months or 'each month'}"
+    in_months = f" in {months}" if months and not rule.month_days else ""
+    clock = ", ".join(f"{hour:02}:{minute:02}" for hour in rule.hours for minute in rule.minutes)
+    end = f" until {rule.until:%Y-%m-%d}" if rule.until is not None else ""
+    start = f" from {rule.anchor}" if rule.anchored else ""
+    return f"{when}{in_months} at {clock}{start}{end}"
 
 
 # reading ------------------------------------------------------------------------------------------

@@ -10,20 +10,21 @@ from __future__ import annotations
 import io
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+F = TypeVar("F", bound=StrEnum)
 DECLINED, USAGE, INTERRUPTED = 1, 2, 130
 LATER = "Planned: this version cannot do these yet"
 
 PLANNED = {
     "plan": "Show the calendar of a rollout.",
-    "rules": "Show the rule sets and try them.",
 }
 """The commands of the contract that this version does not have, and what they will do."""
 
@@ -301,6 +302,121 @@ def audit(
 
     asked = Asked(Path.cwd(), tuple(paths or ()), service, since, rev)
     raise typer.Exit(run(asked, as_json=as_json, color=not no_color))
+
+
+rules = typer.Typer(
+    help="Show the rule sets; check the configuration, explain it, and play a rollout's calendar.",
+    no_args_is_help=False,
+    rich_markup_mode=None,
+)
+app.add_typer(rules, name="rules")
+_Organisation = Annotated[
+    str | None,
+    typer.Option(
+        "--organisation", metavar="FILE", help="The file of the organisation's `.github` repository."
+    ),
+]
+_Service = Annotated[
+    str | None, typer.Argument(metavar="[SERVICE]", help="Its name; default: any other one.")
+]
+_Config = Annotated[
+    str | None, typer.Option("--config", metavar="PATH", help="A file or folder; default: the working tree.")
+]
+_Form = Annotated[str, typer.Option("--format", metavar="FORMAT", help="text or json.")]
+
+
+@rules.callback(invoke_without_command=True)
+def _rules(context: typer.Context, *, form: _Form = "text") -> None:
+    """Show the rule sets; check the configuration, explain it, and play a rollout's calendar."""
+    from bot.entry.rules_command import Format, run_list  # noqa: PLC0415 - see the module
+
+    if context.invoked_subcommand is None:
+        raise typer.Exit(run_list(_chosen(form, Format)))
+
+
+def _chosen(form: str, known: type[F]) -> F:
+    if form not in set(known):
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(known)}.", param_hint="--format")
+    return known(form)
+
+
+@rules.command("check")
+def rules_check(
+    path: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATH]", help="A configuration, a rule set or a folder; default: the working tree."
+        ),
+    ] = None,
+    *,
+    organisation: _Organisation = None,
+    form: _Form = "text",
+) -> None:
+    """Check `.github/canary.yaml` and the rule sets that it names: all problems at once.
+
+    Exit status 1 where there are problems. Keys that the service does not follow yet are checked too, and named on
+    standard error.
+    """
+    from bot.entry.rules_command import Asked, Format, run_check  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run_check(Asked(Path.cwd(), path, organisation, _chosen(form, Format))))
+
+
+@rules.command("explain")
+def rules_explain(
+    service: _Service = None,
+    *,
+    config: _Config = None,
+    organisation: _Organisation = None,
+    form: _Form = "text",
+) -> None:
+    """Show each rule that holds for a service, with its value, and the file and line that say it."""
+    from bot.entry.rules_command import Asked, Format, run_explain  # noqa: PLC0415 - see the module
+
+    raise typer.Exit(run_explain(Asked(Path.cwd(), config, organisation, _chosen(form, Format)), service))
+
+
+@rules.command("simulate")
+def rules_simulate(
+    service: _Service = None,
+    *,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="TIME", help="Like 2026-03-06T09:00, in the file's zone; default: now."
+        ),
+    ] = None,
+    steps: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--step", metavar="N", help="Instead of the rule set's; repeatable, the last one is 100."
+        ),
+    ] = None,
+    lifted: Annotated[
+        list[str] | None,
+        typer.Option("--lift", metavar="FREEZE", help="As if this freeze were overridden; repeatable."),
+    ] = None,
+    config: _Config = None,
+    organisation: _Organisation = None,
+    form: _Form = "text",
+) -> None:
+    """Show when a rollout would reach which share, if gates pass at once and people act as soon as they may."""
+    from bot.entry.rules_command import Asked, Format, run_simulate  # noqa: PLC0415 - see the module
+
+    asked = Asked(Path.cwd(), config, organisation, _chosen(form, Format))
+    raise typer.Exit(run_simulate(asked, service, start, tuple(steps or ()), tuple(lifted or ())))
+
+
+@rules.command("schema")
+def rules_schema(
+    which: Annotated[str, typer.Argument(metavar="[WHICH]", help="config or rules.")] = "config",
+) -> None:
+    """Print the JSON Schema of the configuration or of a rule set, for editors."""
+    from bot.entry.rules_command import SCHEMAS, run_schema  # noqa: PLC0415 - see the module
+
+    if which not in SCHEMAS:
+        raise typer.BadParameter(f"{which!r} is none of {', '.join(SCHEMAS)}.", param_hint="WHICH")
+    raise typer.Exit(run_schema(which))
 
 
 @app.command()

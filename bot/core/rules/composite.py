@@ -173,7 +173,10 @@ class Record:
             return BROKEN
         path = f"{at.path}.{key.value}" if at.path else key.value
         reading.origins[path] = key.place
-        return field.shape.read(reading, value, At(key.value, key.place, path))
+        held = field.shape.read(reading, value, At(key.value, key.place, path))
+        if held is BROKEN:
+            reading.broken.add(path)
+        return held
 
     def schema(self, known_rules: tuple[str, ...]) -> dict[str, Any]:
         """Give it as JSON Schema."""

@@ -186,7 +186,7 @@ CONFIG_FIELDS = (
     ),
     Field(
         "freezes",
-        ListOf(FREEZE, "freezes", most=50),
+        ListOf(FREEZE, "freezes", most=20),
         "When no rollout goes on. Rollback and hold are never frozen.",
         followed=False,
         looser="a freeze of the same name, or another `allow`, which allows more; further ones may be added",

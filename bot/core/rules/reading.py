@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _STANDARD = "standard"
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # freezes are tried for the 400 days from here
+_MOST_GROUPS = 10  # of services that have the same freezes
 _GOING_ON = ("promote", "canary", "resume")
 
 
@@ -148,7 +149,7 @@ def check(
             found[named] = read_rules(held, named)
         except Declined as declined:
             told += declined.problems
-    _check_gates(config, found, faults)
+    _check_gates(config, found, reading)
     problems = (*faults.in_order(), *dict.fromkeys(told))
     return Checked(None if problems else config, found, problems)
 
@@ -235,7 +236,7 @@ def _check_config(config: Config, reading: Reading) -> None:
     if "services" in origins and reading.organisation:
         remedy = "Name them in the repository that holds them."
         faults.add("An organisation's file has no `services`.", origins["services"], remedy)
-    for key in config.locked:
+    for key in config.locked if reading.organisation else ():
         if key not in origins:
             said = f"`{key}` is locked, and this file does not say it."
             faults.add(said, origins["locked"], f"Add `{key}:`, or take it from `locked`.")
@@ -251,11 +252,12 @@ def _check_freezes(freezes: tuple[Freeze, ...], reading: Reading) -> None:
             said = f"There are two freezes called `{freeze.name}`."
             reading.faults.add(said, freeze.origin, "Give each its own name: overrides and replies use it.")
         first.setdefault(freeze.name, freeze)
-    services = {service for freeze in freezes for service in freeze.services} | {""}
-    for service in sorted(services):
-        if any(f.holds_for(service) for f in freezes) and _never_opens(freezes, service):
-            whom = f"{code(service)} " if service else ""
-            said = f"The freezes leave no time in which {whom or 'a rollout '}could go on."
+    named = sorted({service for freeze in freezes for service in freeze.services})
+    groups = {tuple(f for f in freezes if f.holds_for(service)): service for service in ("", *named)}
+    for group, service in list(groups.items())[:_MOST_GROUPS]:
+        if group and _never_opens(group, service):
+            whom = code(service) if service else "a rollout"
+            said = f"The freezes leave no time in which {whom} could go on."
             remedy = "Make one of them shorter; a `deny` wins over an `allow`."
             reading.faults.add(said, reading.origins.get("freezes"), remedy)
             break
@@ -296,15 +298,16 @@ def _covers(who: tuple[Who, ...], role: str) -> bool:
     return lowest is not None and ROLES.index(lowest) <= ROLES.index(role)
 
 
-def _check_gates(config: Config, sets: Mapping[str, RuleSet], faults: nodes.Faults) -> None:
+def _check_gates(config: Config, sets: Mapping[str, RuleSet], reading: Reading) -> None:
     for name, service in config.services.items():
         rules = sets.get(config.rules_for(name))
-        if rules is None:
-            continue
+        meant = f"services.{name}.rules" if f"services.{name}.rules" in reading.origins else "rules"
+        if rules is None or meant in reading.broken:
+            continue  # which one is meant is told to be unknown
         known = {**rules.gates, **config.gates}
         for gate in service.gates:
             if gate not in known:
-                faults.add(
+                reading.faults.add(
                     f"{code(name)} names the gate {code(gate)}, and nothing defines it.",
                     config.origins.get(f"services.{name}.gates"),
                     f"Add it under `gates:`. The rule set {code(rules.id)} has: {', '.join(rules.gates) or 'none'}.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pytimeparse2 import parse as parse_duration
 
+from bot.core.rules.nodes import resolved
 from bot.core.text import code
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ BROKEN: Final = _Broken()
 
 @dataclass(slots=True)
 class Reading:
-    """One file on its way. ``origins`` collects the place of each key, by its path.
+    """One file on its way.
 
+    ``origins`` collects the place of each key, by its path; ``broken`` the paths of those without a good value.
     ``for_service`` refuses the keys that the service does not follow yet. ``known_rules`` are the ids of the rule
     sets. ``organisation`` says whose file it is. ``zone`` is the file's, for those who do not name one.
     """
@@ -48,6 +50,7 @@ class Reading:
     organisation: bool = False
     zone: str = "UTC"
     origins: dict[str, Place] = field(default_factory=dict)
+    broken: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +121,8 @@ def _got(node: Node) -> str:
         return ", not a list"
     value = node.value
     shown = "empty" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return f", not {code(shown, longest=60)}"
+    text = "the text " if isinstance(value, str) and resolved(value) != value else ""
+    return f", not {text}{code(shown, longest=60)}"
 
 
 @dataclass(frozen=True, slots=True)

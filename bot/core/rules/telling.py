@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.core.recurrence import in_words
 from bot.core.rules.strictness import looser_rules
 from bot.core.rules.values import DEFAULT_ROLES
 from bot.core.text import code
@@ -120,8 +121,8 @@ def _freeze_rule(freeze: Freeze) -> Rule:
 
 def window_of(freeze: Freeze) -> str:
     """Say when a freeze holds, in one line."""
-    how = "nothing goes on" if freeze.kind == "deny" else "rollouts go on only"
-    return f"{how} {freeze.rule.text} for {span(freeze.length)}, {freeze.zone}"
+    how = "frozen" if freeze.kind == "deny" else "open only"
+    return f"{how} {in_words(freeze.rule)} for {span(freeze.length)}, {freeze.zone}"
 
 
 # changes ----------------------------------------------------------------------------------------------
