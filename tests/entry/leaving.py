@@ -48,7 +48,7 @@ class Serving:
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> int:
         self.process.send_signal(number)
-        _, self.err = self.process.communicate(timeout=30)
+        _, self.err = self.process.communicate(timeout=90)
         return self.process.returncode
 
     def left_over(self) -> list[str]:
