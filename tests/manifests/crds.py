@@ -162,9 +162,10 @@ class Watch:
 
 def _changed(before: bytes, after: bytes) -> Iterator[tuple[Any, Any]]:
     olds, news = documents(before), documents(after)
-    assert len(olds) == len(news), "a document came or went"
+    if len(olds) != len(news):
+        return  # another file of a person's, which nobody can lay beside this one
     for (_, one), (_, other) in zip(olds, news, strict=True):
         if one != other:
             old, new = objects_of(loaded(one)), objects_of(loaded(other))
-            assert len(old) == len(new), "an object came or went"
-            yield from ((a, b) for a, b in zip(old, new, strict=True) if a != b)
+            if len(old) == len(new):
+                yield from ((a, b) for a, b in zip(old, new, strict=True) if a != b)

@@ -13,6 +13,9 @@ from tests.contract.lane import tally, verdict
 from tests.contract.recorder import Recorder
 from tests.in_memory import in_memory
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
+from tests.scenarios.written import schema_judged
+
+__all__ = ["schema_judged"]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
