@@ -12,7 +12,8 @@ from bot.core import report, trailers
 from bot.core.legacy import LATEST
 from bot.core.markers import Proposal
 from bot.core.problems import Declined, Problem
-from bot.core.rollout import Phase, Started, StartFacts, start
+from bot.core.rollout import Phase
+from bot.core.start import Started, StartFacts, start
 from bot.core.text import code, code_block
 from bot.core.traffic import Shape
 from bot.core.trailers import CANCEL
@@ -22,7 +23,7 @@ from bot.ports import Moved, Refused
 from bot.service import owning, proposing
 from bot.service.checks import Known, plan_check, quiet_checks
 from bot.service.converge import converge
-from bot.service.desk import edited
+from bot.service.desk import edited, need_record
 from bot.service.reading import Held, Touched, read_held, records_of_pull
 from bot.service.scene import Kind
 
@@ -276,6 +277,7 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
     desk, pull, service = case.desk, case.scene.pull, case.service
     # First of all: has an interrupted try of this comment done it already?
     one = case.scene.touched_one(desk, service)
+    armed = None
     if one.target is not None and _looks_armed(one, case.standing()):
         armed = armed_record(desk, pull, service)
         if armed is not None and armed.comment == case.scene.comment.id:
@@ -286,11 +288,15 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
     _check_head(case, command.sha)
     plan = draft(case, command)
     record = plan.started.record
+    need_record(record, plan.held.place)
     if pull.from_fork:
-        raise _fork(plan, service)
-    if not plan.changes:
-        text = f"{code(service.name)} is at {record.weight} % in this pull request already."
-        return case.outcome("already", "already", text, record)
+        raise _fork(plan, service, command)
+    if not plan.changes or _begins_nothing(plan):
+        armed = armed_record(desk, pull, service) if armed is None and record.weight == 0 else armed
+        if one.target is not None and armed is not None and armed.comment == record.comment:
+            return _armed_outcome(case, armed, one.target, one.before, None)  # an interrupted try did it
+        return _unchanged(case, plan, command, armed, "in this pull request ")
+    plan = _with_unread(case, plan, pull.head_sha)
     reason = f"Asked for by {record.requested_by} on #{pull.number}. {proposing.rules_line(plan.rules, record.weight)}"
     message = report.commit_message(record, 0, reason)
     try:
@@ -374,15 +380,70 @@ def _remarks(plan: Draft) -> list[str]:
     ]
 
 
-def _fork(plan: Draft, service: Service) -> Declined:
+def _with_unread(case: Case, plan: Draft, sha: str) -> Draft:
+    """Give a draft with what a reader should know of the files that nobody read; ``sha`` is where it was made."""
+    unread = owning.left_unread(case.desk.repo, plan.held, sha)
+    return replace(plan, cautions=(*plan.cautions, *unread)) if unread else plan
+
+
+def _begins_nothing(plan: Draft) -> bool:
+    """Whether 0 % leaves the file as the base branch has it: then no commit of its history would say so."""
+    base = plan.base.file.content if plan.base is not None else None
+    return plan.started.record.weight == 0 and plan.content == base
+
+
+def _unchanged(case: Case, plan: Draft, command: c.Canary, armed: Record | None, where: str) -> Outcome:
+    """Answer a share that changes no byte.
+
+    A rollout is remembered by the commits that changed its file. GitHub makes a commit without a change, but
+    leaves it out of the file's history: nothing would follow the merge.
+
+    Raises:
+        Declined: ``weight-out-of-range``: 0 % begins nothing here.
+    """
+    record, shape = plan.started.record, plan.started.split.shape
+    text = f"{code(case.service.name)} is at {record.weight} % {where}already."
+    known = armed is not None and armed.weight == record.weight
+    if known or (case.desk.rehearsal and shape is not Shape.WEIGHTS):
+        return case.outcome("already", "already", text, record)
+    if record.weight == 0:
+        why = (
+            "There is no tag to be put on a destination"
+            if shape is Shape.WEIGHTS
+            else "The file says so already"
+        )
+        taken_back = " `/canary cancel` takes back what is here." if armed is not None else ""
+        weights = command.weights[1:] or (1,)
+        raise Declined(
+            Problem(
+                "weight-out-of-range",
+                f"{why}: 0 % changes nothing, and without a change no rollout begins.",
+                f"Begin with at least 1: {code(_typed(command, weights))}.{taken_back}",
+                plan.held.place,
+            )
+        )
+    if not case.desk.rehearsal:
+        text += " No command did that, so no rollout begins with it; another share begins one."
+    return case.outcome("already", "already", text, record)
+
+
+def _typed(command: c.Canary, weights: tuple[int, ...]) -> str:
+    """Give a command as it would be typed with other weights; the head that it was for is left out."""
+    options = {"stable": command.stable, "candidate": command.candidate, "route": command.route}
+    words = ["/canary", command.service, *map(str, weights)]
+    words += [f"{key}={value}" for key, value in options.items() if value]
+    return " ".join(word for word in words if word)
+
+
+def _fork(plan: Draft, service: Service, command: c.Canary) -> Declined:
     diff = unified(plan.held.file.content, plan.content, service.path)
-    weight = plan.started.record.weight
+    again = code(_typed(command, command.weights))
     return Declined(
         Problem(
             "fork",
             "This pull request comes from a fork, where the bot has no right to commit. This is the change:\n\n"
             + report.diff_block(diff),
-            f"Its author can make it; or merge, and comment `/canary {weight}` then: that opens a start pull request.",
+            f"Its author can make it; or merge, and comment {again} then: that opens a start pull request.",
         )
     )
 
@@ -407,6 +468,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         return _start_outcome(case, earlier, None)
     plan = draft(case, command)
     record = plan.started.record
+    need_record(record, plan.held.place)
     if earlier is not None and (earlier.proposal.rollout, earlier.proposal.weight) == (
         record.rollout,
         record.weight,
@@ -415,9 +477,8 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         text = f"#{earlier.pull.number} starts {code(service.name)} at {record.weight} % already; merging applies it."
         return case.outcome("already", "already", text, record, pull=earlier.pull.number)
     if not plan.changes:
-        return case.outcome(
-            "already", "already", f"{code(service.name)} is at {record.weight} % already.", record
-        )
+        return _unchanged(case, plan, command, None, "")
+    plan = _with_unread(case, plan, standing.tip)
     proposal = Proposal(
         kind="start",
         service=service.key,
@@ -442,6 +503,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         plan.started.split,
         plan.rules,
         None,
+        remark=change.remark,
         starts_workflows=desk.repo.starts_workflows,
     )
     title = f"{service.name}: start {record.candidate} at {record.weight} %"

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bot.adapters.rulebook import built_in
 from bot.core import naming
 from bot.core.problems import Declined
-from bot.core.rollout import NOTHING, Phase, StartFacts, Version, judge, moved, start, state_of, step_record
+from bot.core.rollout import NOTHING, Phase, Version, judge, moved, state_of, step_record
+from bot.core.start import StartFacts, start
 from bot.core.traffic import Split, Target, defaulted
 from bot.core.trailers import Record
 
