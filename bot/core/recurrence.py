@@ -82,7 +82,7 @@ def parse(text: str, start: date | None = None) -> Recurrence:
         RuleError: It is no recurrence, is not followed, never occurs, or occurs too often.
     """
     if len(text) > LONGEST:
-        raise RuleError(f"A recurrence is longer than {LONGEST} characters.")
+        raise RuleError(f"A recurrence is longer than {LONGEST} characters.", "Make two freezes of it.")
     parts = _parts(text)
     _check_frequency(parts)
     interval = _one(parts, "INTERVAL", 1, _LONGEST_INTERVAL) or 1
@@ -178,7 +178,8 @@ def _one(parts: dict[str, str], name: str, least: int, most: int) -> int | None:
 def _number(text: str, name: str, least: int, most: int) -> int:
     value = int(text) if _NUMBER.fullmatch(text) else None
     if value is None or not least <= value <= most:
-        raise RuleError(f"`{name}` takes whole numbers from {least} to {most}, not {code(text)}.")
+        remedy = f"Write `{name}={max(least, 1)}`, or several with commas."
+        raise RuleError(f"`{name}` takes whole numbers from {least} to {most}, not {code(text)}.", remedy)
     return value
 
 
@@ -187,7 +188,7 @@ def _several(parts: dict[str, str], name: str) -> tuple[int, ...]:
         return ()
     values = {_number(one, name, *_NUMBERS[name]) for one in parts[name].split(",")}
     if name == "BYMONTHDAY" and 0 in values:
-        raise RuleError("`BYMONTHDAY` takes 1 to 31, or -1 for a month's last day.")
+        raise RuleError("`BYMONTHDAY` knows no day 0.", "Write 1 to 31, or -1 for a month's last day.")
     return tuple(sorted(values))
 
 
@@ -196,7 +197,7 @@ def _positions(text: str | None) -> tuple[int, ...]:
         return ()
     values = {_number(one, "BYSETPOS", -31, 31) for one in text.split(",")}
     if 0 in values:
-        raise RuleError("`BYSETPOS` counts from 1, or from -1 backwards.")
+        raise RuleError("`BYSETPOS` knows no 0.", "Write 1 for the first, or -1 for the last.")
     return tuple(sorted(values))
 
 
@@ -233,7 +234,9 @@ def _check(rule: Recurrence, parts: dict[str, str]) -> None:
     if len(rule.hours) * len(rule.minutes) > DENSEST:
         raise RuleError(f"It occurs more than {DENSEST} times a day, which is too dense.", "Use `for:`.")
     if rule.positions and (rule.frequency != "MONTHLY" or not rule.days):
-        raise RuleError("`BYSETPOS` needs `FREQ=MONTHLY` and `BYDAY`.")
+        raise RuleError(
+            "`BYSETPOS` needs `FREQ=MONTHLY` and `BYDAY`.", "Write `FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1`."
+        )
     if rule.frequency == "YEARLY" and not (rule.months and rule.month_days):
         raise RuleError(
             "`FREQ=YEARLY` needs `BYMONTH` and `BYMONTHDAY`.",

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bot.core.rules.shapes import BROKEN, At, closest, suggestion
-from bot.core.text import code
+from bot.core.rules.shapes import BROKEN, At, closest, shown, suggestion
+from bot.core.text import code, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,8 @@ class ListOf:
         if node.kind == "broken":
             return BROKEN
         if node.kind != "sequence":
-            remedy = f"Write `{at.key}: [{node.value}]`." if isinstance(node.value, str) else ""
+            inner = node.value if isinstance(node.value, str) and node.value else "…"
+            remedy = f"Write `{at.key}: [{printable(inner, longest=60)}]`."
             reading.faults.add(f"`{at.key}` must be a list of {self.what}.", at.place, remedy)
             return BROKEN
         if not self.least <= len(node.items) <= self.most:
@@ -63,22 +64,21 @@ class MapOf:
     item: Shape
     what: str
     pattern: str = r"[A-Za-z0-9](?:[A-Za-z0-9._/-]{0,250}[A-Za-z0-9])?"
+    remedy: str = "Names have letters, digits, `-`, `.` and `/`."
 
     def read(self, reading: Reading, node: Node, at: At) -> Any:
         """Give the value, or tell what is wrong with it."""
         if node.kind == "broken":
             return BROKEN
         if node.kind != "mapping":
-            remedy = "" if node.kind == "sequence" else f"Leave `{at.key}` out if there are none."
-            reading.faults.add(
-                f"`{at.key}` must be a mapping.", at.place, remedy or f"Write the name of each {self.what}."
-            )
+            remedy = f"Write the name of each {self.what} as a key, or leave `{at.key}` out if there is none."
+            reading.faults.add(f"`{at.key}` must be a mapping, not {shown(node)}.", at.place, remedy)
             return BROKEN
         found: dict[str, Any] = {}
         for key, value in node.pairs[:MOST_ENTRIES]:
             path = f"{at.path}.{key.value}"
             if re.fullmatch(self.pattern, key.value, re.ASCII) is None:
-                remedy = "Names have letters, digits, `-`, `.` and `/`."
+                remedy = self.remedy
                 reading.faults.add(f"{code(key.value)} is no name of a {self.what}.", key.place, remedy)
                 continue
             reading.origins[path] = key.place
@@ -140,7 +140,7 @@ class Record:
             wanted = ", ".join(f"`{field.key}`" for field in self.fields if field.required)
             remedy = f"It has the keys {wanted}." if wanted else f"Known: {', '.join(map(code, self.keys))}."
             what = self.what or code(at.key)
-            reading.faults.add(f"{what} must be a mapping.", at.place, remedy)
+            reading.faults.add(f"{what} must be a mapping, not {shown(node)}.", at.place, remedy)
             return BROKEN
         values: dict[str, Any] = {}
         seen: set[str] = set()
@@ -153,7 +153,7 @@ class Record:
         for field in self.fields:
             # A misspelt key has been told, with the right one beside it.
             if field.required and field.key not in seen | meant:
-                what = self.what or code(at.key)
+                what = self.what[:1].lower() + self.what[1:] or code(at.key)
                 remedy = f"Add `{field.key}:`. {field.doc}"
                 reading.faults.add(f"`{field.key}` is missing: {what} needs it.", node.place, remedy)
         return self.make(values, reading, node, at)

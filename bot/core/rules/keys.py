@@ -31,18 +31,19 @@ NEXT = ("wait", "hold", "rollback", "done")
 
 
 def _gate(values: dict[str, Any], reading: Reading, node: Node, at: At) -> Any:
+    name = at.key.rpartition(".")[2]
     if "query" in values and "reviewers" in values:
-        said = f"The gate `{at.key}` has a query and reviewers; one of them answers it."
+        said = f"The gate `{name}` has a query and reviewers; one of them answers it."
         reading.faults.add(said, node.place, "Make two gates of it.")
         return BROKEN
     given = {key.value for key, _ in node.pairs}
     if not given & {"query", "reviewers"}:
-        said = f"The gate `{at.key}` has nothing to judge."
+        said = f"The gate `{name}` has nothing to judge."
         reading.faults.add(said, node.place, "Add `query:` with `max:`, or `reviewers:`.")
         return BROKEN
     if ("query" in given) != ("max" in given):
         missing = "max" if "query" in given else "query"
-        said = f"`{missing}` is missing: the gate `{at.key}` compares its query with a limit."
+        said = f"`{missing}` is missing: the gate `{name}` compares its query with a limit."
         reading.faults.add(said, node.place, f"Add `{missing}:`.")
         return BROKEN
     return GateRule(
@@ -133,6 +134,7 @@ GATES = MapOf(
     ),
     "gate",
     NAME,
+    "Names have small letters, digits and `-`.",
 )
 GATE_NAMES = ListOf(_NAMED, "gates", most=20)
 FREEZE = Record(
@@ -240,7 +242,11 @@ CONFIG_FIELDS = (
     ),
     Field(
         "labels",
-        ListOf(Text(r"[^,`]{1,50}", "a label"), "labels", most=20),
+        ListOf(
+            Text(r"[^,`]{1,50}", "a label", "A label has at most 50 characters, and no comma."),
+            "labels",
+            most=20,
+        ),
         "Labels of the bot's pull requests.",
         followed=False,
         looser="a list without one of the labels",

@@ -151,7 +151,8 @@ class _Builder:
             self.faults.add(f"An alias, {code('*' + str(event.anchor))}.", place, "Write the value itself.")
             return Node("broken", place)
         if event.tag is not None:
-            self.faults.add(f"A tag, {code(str(event.tag))}.", place, "Write the value without it.")
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")
+            self.faults.add(f"A tag, {code(tag)}.", place, "Write the value without it.")
         node = self._of_kind(event, place, depth)
         return Node("broken", place) if event.tag is not None else node
 

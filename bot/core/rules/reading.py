@@ -212,7 +212,8 @@ def _check_rules(values: dict[str, Any], root: Node | None, reading: Reading) ->
 def _config(text: str, reading: Reading) -> Config:
     root = nodes.read(text, reading.faults)
     reading.zone = _zone(root)
-    values = _root(reading, root, Record("", (*CONFIG_FIELDS, LOCKED)), f"`{reading.faults.path}`")
+    what = code(reading.faults.path)
+    values = _root(reading, root, Record(what, (*CONFIG_FIELDS, LOCKED)), what)
     made = {key.replace("-", "_"): value for key, value in values.items() if key != "version"}
     config = Config(**({"rules": next(iter(reading.known_rules), _STANDARD)} | made), origins=reading.origins)
     if not reading.for_service:

@@ -113,16 +113,19 @@ class Text:
         return made | ({"pattern": f"^(?:{self.pattern})$"} if self.pattern else {})
 
 
-def _got(node: Node) -> str:
-    """Give what stands there, for a problem: `, not 5`."""
-    if node.kind == "mapping":
-        return ", not a mapping"
-    if node.kind == "sequence":
-        return ", not a list"
+def shown(node: Node) -> str:
+    """Give what stands there, for a problem, as Markdown."""
+    if node.kind in {"mapping", "sequence"}:
+        return "a mapping" if node.kind == "mapping" else "a list"
     value = node.value
-    shown = "empty" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    if value is None or value == "":
+        return "empty"
     text = "the text " if isinstance(value, str) and resolved(value) != value else ""
-    return f", not {text}{code(shown, longest=60)}"
+    return text + code(str(value).lower() if isinstance(value, bool) else str(value), longest=_COMPARED)
+
+
+def _got(node: Node) -> str:
+    return f", not {shown(node)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +150,10 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One of a few words, or of a few numbers; ``shown`` says which, where they are many."""
+    """One of a few words, or of a few numbers; ``words`` says which, where they are many."""
 
     allowed: tuple[str | int, ...]
-    shown: str = ""
+    words: str = ""
 
     def read(self, reading: Reading, node: Node, at: At) -> Any:
         """Give the value, or tell what is wrong with it."""
@@ -163,7 +166,7 @@ class Choice:
             close = closest(str(node.value), words)
             remedy = f"Did you mean `{close}`?" if close else f"Write `{at.key}: {self.allowed[0]}`."
             reading.faults.add(
-                f"`{at.key}` must be {self.shown or one_of + names}{_got(node)}.", at.place, remedy
+                f"`{at.key}` must be {self.words or one_of + names}{_got(node)}.", at.place, remedy
             )
             return BROKEN
         return node.value

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from bot.core.recurrence import LONGEST as LONGEST_RULE
-from bot.core.rules.shapes import BROKEN, Text, closest, suggestion
+from bot.core.rules.shapes import BROKEN, Text, closest, shown, suggestion
 from bot.core.rules.values import NAMINGS, ROLES, Who
 from bot.core.text import code
 
@@ -28,7 +28,7 @@ _ZONE = re.compile(r"UTC|[A-Za-z_]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){1,2}", re.ASCI
 _LOGIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})"
 _USER = re.compile(rf"@?({_LOGIN}(?:\[bot\])?)", re.ASCII)
 _TEAM = re.compile(rf"@?({_LOGIN}/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,98}})", re.ASCII)
-_PLACEHOLDERS = ("service", "sha7", "sha", "hash", "tag")
+_PLACEHOLDERS = ("service", "sha7", "hash", "tag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class RulesName:
         value = node.value
         if isinstance(value, str) and value in reading.known_rules:
             return value
-        name = str(value) if node.kind == "scalar" else f"a {node.kind}"
+        name = str(value) if node.kind == "scalar" else ""
         is_path = isinstance(value, str) and ("/" in value or value.endswith((".yaml", ".yml")))
         if reading.for_service and (is_path or name in PLANNED_RULES):
             what = "a rule set of the repository" if is_path else f"the rule set {code(name)}"
@@ -52,12 +52,15 @@ class RulesName:
             return BROKEN
         if is_path and re.fullmatch(RULES_PATH, value, re.ASCII) and not _GIT.search(value):
             return value
-        if is_path:
+        if not isinstance(value, str):
+            remedy = f"Write one of {', '.join(map(code, reading.known_rules))}."
+            reading.faults.add(f"`{at.key}` must name a rule set, not {shown(node)}.", at.place, remedy)
+        elif is_path:
             remedy = "Write a path from the root of the repository, like `deploy/rules/careful.yaml`."
             reading.faults.add(f"{code(name)} is no path of a rule set.", at.place, remedy)
         else:
             remedy = suggestion(name, reading.known_rules)
-            reading.faults.add(f"There is no rule set {code(name)}.", at.place, remedy)
+            reading.faults.add(f"There is no rule set {shown(node)}.", at.place, remedy)
         return BROKEN
 
     def schema(self, known_rules: tuple[str, ...]) -> dict[str, Any]:
@@ -88,11 +91,10 @@ class Zone:
         value = node.value
         if isinstance(value, str) and is_zone(value):
             return value
-        shown = code(str(value), longest=60) if node.kind == "scalar" else f"a {node.kind}"
         named = [zone for zone in available_timezones() if "/" in zone] if isinstance(value, str) else []
         close = closest(str(value), named)
         remedy = f"Did you mean `{close}`?" if close else "Write `UTC`, or one like `Europe/Berlin`."
-        reading.faults.add(f"`{at.key}` must be an IANA zone, not {shown}.", at.place, remedy)
+        reading.faults.add(f"`{at.key}` must be an IANA zone, not {shown(node)}.", at.place, remedy)
         return BROKEN
 
     def schema(self, known_rules: tuple[str, ...]) -> dict[str, Any]:  # noqa: ARG002
@@ -117,19 +119,17 @@ class Person:
                 return Who("codeowners") if value == "codeowners" else Who("role", value)
             if (team := _TEAM.fullmatch(value)) is not None:
                 return Who("team", team[1])
-            close = closest(value, words)
-            if close is not None and value.lower() != close and not value.startswith("@"):
-                remedy = f'Did you mean `{close}`? A user of that name is written `"@{value}"`.'
-                if _USER.fullmatch(value) is None:
-                    remedy = f"Did you mean `{close}`?"
-                reading.faults.add(f"{code(value)} is no role.", node.place, remedy)
+            close = closest(value.lower(), words)
+            if close is not None and not value.startswith("@"):
+                other = _USER.fullmatch(value) is not None and value.lower() != close
+                user = f' A user of that name is written `"@{value}"`.' if other else ""
+                reading.faults.add(f"{code(value)} is no role.", node.place, f"Did you mean `{close}`?{hint}")
                 return BROKEN
             if (user := _USER.fullmatch(value)) is not None and value.lower() not in ROLES:
                 return Who("user", user[1])
         roles = f"one of {', '.join(ROLES)}, " if self.roles else ""
-        shown = code(str(value), longest=60) if node.kind == "scalar" else f"a {node.kind}"
         remedy = f"Write {roles}`codeowners`, a team like `acme/sre`, or a user's login."
-        reading.faults.add(f"`{at.key}` names nobody with {shown}.", node.place, remedy)
+        reading.faults.add(f"`{at.key}` names nobody: {shown(node)}.", node.place, remedy)
         return BROKEN
 
     def schema(self, known_rules: tuple[str, ...]) -> dict[str, Any]:  # noqa: ARG002
@@ -177,8 +177,7 @@ class Day:
                 return date.fromisoformat(value)
             except ValueError:
                 pass
-        shown = code(str(value), longest=60) if node.kind == "scalar" else f"a {node.kind}"
-        said = f"`{at.key}` must be a day, not {shown}."
+        said = f"`{at.key}` must be a day, not {shown(node)}."
         reading.faults.add(said, at.place, "Write it like `2026-12-24`.")
         return BROKEN
 
@@ -200,11 +199,10 @@ class Naming:
             return value
         if isinstance(value, str) and "{" in value and len(value) <= 63:  # noqa: PLR2004 - a label's length
             return self._template(reading, value, at)
-        shown = code(str(value), longest=60) if node.kind == "scalar" else f"a {node.kind}"
         close = closest(str(value), NAMINGS)
         ways = ", ".join(f"`{one}`" for one in NAMINGS)
         remedy = f"Did you mean `{close}`?" if close else 'Or a name of your own, like `"{service}-{sha7}"`.'
-        reading.faults.add(f"`{at.key}` must be one of {ways}, not {shown}.", at.place, remedy)
+        reading.faults.add(f"`{at.key}` must be one of {ways}, not {shown(node)}.", at.place, remedy)
         return BROKEN
 
     def _template(self, reading: Reading, value: str, at: At) -> Any:
