@@ -124,7 +124,7 @@ CODES: dict[str, str] = {
     "traffic-block-unusual": "The layout is one that the bot cannot edit without touching other bytes.",
     "ambiguous-document": "Several documents of the file match the service.",
     "line-ends-unusual": "The file ends its lines with a lone CR.",
-    "unsupported-api": "The API group of the route is one that is no longer served, and not edited.",
+    "unsupported-api": "The API version is one that is no longer served; an old API group is not edited.",
     "foreign-controller": "Another controller sets the weights, such as Argo Rollouts or Flagger.",
     "generated-branch": "The branch holds rendered manifests; the next rendering overwrites an edit.",
     "generated-file": "The file is made by a program, which overwrites an edit.",

@@ -247,7 +247,7 @@ def _unreadable(source: Source, chunk: Chunk, error: Exception) -> Declined:
                 "The document holds template expressions; only plain YAML is edited.",
                 found,
                 end=found + len(mark),
-                remedy="Point the bot at the values file or at the rendered manifest.",
+                remedy="Set the split in what it is rendered with, or keep the rendered manifest and use that.",
             )
     return source.declined("yaml-invalid", f"The document cannot be read: {code(reason)}.", index)
 
@@ -363,7 +363,7 @@ def pairs(source: Source, node: Mapping) -> dict[str | None, Node]:
                     "template-language",
                     "A template expression stands here; only plain YAML is edited.",
                     node.start,
-                    remedy="Point the bot at the values file or at the rendered manifest.",
+                    remedy="Set the split in what it is rendered with, or keep the rendered manifest and use that.",
                 )
             raise source.declined("yaml-invalid", "A key is not text.", key.start)
         name = None if named.value == "<<" and not named.style else named.value
