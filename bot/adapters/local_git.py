@@ -36,6 +36,9 @@ _ENVIRONMENT = {
 }
 # A configured monitor is a program that would be started; signatures would mix with the messages.
 _SETTINGS = ("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "log.follow=false")
+# The first commit and merges are told as changes, whatever somebody likes to see of them.
+_WHOLE = ("-c", "log.showRoot=true", "-c", "log.diffMerges=separate")
+_LAST = 253_402_300_799  # the last second that a date can be, in the year 9999
 _SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?", re.ASCII)
 _STATUS = {"A": "added", "D": "removed", "M": "modified", "T": "changed", "R": "renamed", "C": "copied"}
 
@@ -202,13 +205,14 @@ class Git:
         )
         return {sha: tuple(parents) for sha, *parents in (row.split(" ") for row in rows)}
 
-    def mentioning(self, until: str, text: str) -> tuple[Commit, ...]:
-        """Give the commits behind a full sha whose message holds a text."""
+    def mentioning(self, until: str, text: str) -> tuple[tuple[str, str, str], ...]:
+        """Give sha, author's name and message of the commits behind a full sha whose message holds a text."""
         said = self._history(
             *("log", "-z", "--no-color", "--no-notes", "--no-mailmap", "--encoding=UTF-8"),
-            *("--format=%H%n%P%n%cI%n%an%n%B", "--fixed-strings", f"--grep={text}", until, "--"),
+            *("--format=%H%n%an%n%B", "--fixed-strings", f"--grep={text}", until, "--"),
         )
-        return tuple(_commit(text) for text in _words_of(said))
+        rows = (word.split("\n", 2) for word in _words_of(said))
+        return tuple((sha, author, message) for sha, author, message in rows)
 
     def contents(self, names: Sequence[str], *, largest: int) -> dict[str, bytes]:
         """Give contents by blob sha or ``commit:path``; what is missing, no file or larger is left out.
@@ -237,7 +241,7 @@ class Git:
         return self._history("cat-file", form, fed=fed) if fed else b""
 
     def _history(self, *arguments: str, before: Sequence[str] = (), fed: bytes | None = None) -> bytes:
-        words = [*before, "--no-replace-objects", "-c", "log.showRoot=true", *arguments]
+        words = [*before, "--no-replace-objects", *_WHOLE, *arguments]
         done = _run(words, self.top, patience=LONG_PATIENCE, fed=fed)
         if done.returncode:
             raise OutsideFailure(_words(done))
@@ -256,7 +260,8 @@ def _landings(said: bytes) -> Iterable[Landing]:
             is_file = mode.startswith("100")
             files.append((os.fsdecode(words[at + 1]), blob if is_file else None))
             at += 2
-        when = datetime.fromtimestamp(int(seconds), UTC)
+        # Anybody may write any date into a commit.
+        when = datetime.fromtimestamp(min(int(seconds), _LAST), UTC)
         yield Landing(sha, when, author, committer, tuple(parents.split()), message, tuple(files))
 
 

@@ -222,7 +222,11 @@ def _judge(
                 continue
             yield _unclaimed(landed, state, unit, was, now, edits.get(unit.service))
         else:
-            yield _claimed(landed, state, unit, was, claim, edits.get(unit.service), held)
+            move = _claimed(landed, state, unit, was, claim, edits.get(unit.service), held)
+            is_old = claim[0] is not None and unit.path not in landed.files
+            if is_old and move.evidence is not Evidence.CONTRADICTS:
+                continue  # the same step came another way before: this merge does nothing to the file
+            yield move
             state.last[unit] = claim[1]
 
 
@@ -381,6 +385,8 @@ def _claimed(  # noqa: PLR0917 - same
             Evidence.EDIT,
             "A step and a later `/traffic` in one: the later one names no percents.",
         )
+    if evidence is Evidence.AGREES and record.weight and was is not None and now is not None:
+        note = "" if _differs(was, now) else "The commit moves nothing."
     is_asked = evidence in {Evidence.AGREES, Evidence.CONTRADICTS, Evidence.UNREADABLE}
     asked = record if is_asked else edit[1] if edit is not None and evidence is Evidence.EDIT else None
     return Move(

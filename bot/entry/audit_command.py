@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from bot.adapters.local_git import Git
@@ -19,6 +21,8 @@ from bot.entry.audit_history import History
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
+
+    from rich.console import Console
 
     from bot.core.audit import Landed, Unit
 
@@ -220,13 +224,19 @@ def _since(git: Git, since: str, landed: Sequence[Landed]) -> Callable[[Landed],
 
 def _print(audit: Audit, *, color: bool) -> None:
     from rich.console import Console  # noqa: PLC0415 - only the table needs it
-    from rich.text import Text  # noqa: PLC0415 - same
 
-    is_terminal = sys.stdout.isatty()
-    plain = not (color and is_terminal)
-    console = Console(
-        width=None if is_terminal else WIDTH, no_color=plain, highlight=False, force_terminal=is_terminal
-    )
+    if color and sys.stdout.isatty():
+        _tell(audit, Console(highlight=False), plain=False)
+        return
+    width = get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    paper = io.StringIO()
+    _tell(audit, Console(file=paper, width=width, highlight=False, no_color=True), plain=True)
+    show.out("\n".join(line.rstrip() for line in paper.getvalue().splitlines()))
+
+
+def _tell(audit: Audit, console: Console, *, plain: bool) -> None:
+    from rich.text import Text  # noqa: PLC0415 - only the table needs it
+
     for moved in _grouped(audit.moves):
         console.print(Text(_title(moved[0]), style="" if plain else "bold"))
         console.print(_table(moved, plain=plain))
@@ -239,7 +249,7 @@ def _print(audit: Audit, *, color: bool) -> None:
     counts = [(word, sum(m.evidence is e for m in audit.moves)) for e, word in _COUNTED]
     said = ", ".join(f"{count} {word}" for word, count in counts if count)
     count = len(audit.moves)
-    console.print(f"{count} move{'s' if count != 1 else ''}{_inert(audit.what)}: {said}.", markup=False)
+    console.print(Text(f"{count} move{'s' if count != 1 else ''}{audit.what}: {said}."))
     for move in audit.moves:
         if move.evidence is Evidence.CONTRADICTS:
             where = f"{move.landed.sha[:8]}  {_short(move.unit.service, 120)}"
@@ -312,7 +322,7 @@ def _share(move: Move) -> str:
     names = [name for name in sorted({*was, *now}) if was.get(name, 0) != now.get(name, 0)]
     return "\n".join(
         f"{_short(name, 63)} {was.get(name, 0)} to {now.get(name, 0)} %" for name in names
-    ) or told(now)
+    ) or _short(told(now), 63)
 
 
 def _sentence(text: str) -> str:
@@ -321,7 +331,3 @@ def _sentence(text: str) -> str:
 
 def _short(text: str, longest: int) -> str:
     return show.one_line(text if len(text) <= longest else f"{text[: longest - 1]}…")
-
-
-def _inert(text: str) -> str:
-    return show.one_line(text)

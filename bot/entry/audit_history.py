@@ -56,7 +56,7 @@ class History:
             paths: Files and folders of the repository; none means all manifests.
         """
         line = self.git.line(until, paths, globs=() if paths else _GLOBS)
-        noted = {c.sha: Said(c.sha, c.author, c.message) for c in self.git.mentioning(until, MARK)}
+        noted = {sha: Said(sha, author, text) for sha, author, text in self.git.mentioning(until, MARK)}
         brought = _brought(line, self.git.parents(until), noted) if noted else {}
         found: list[Landed] = []
         for start in range(0, len(line), AT_ONCE):

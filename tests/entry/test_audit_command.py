@@ -612,3 +612,75 @@ class TestReading:
                 assert history._splits(content) == splits_of(content)
                 seen += 1
         assert seen > 20
+
+
+class TestHostileHistory:
+    """Nothing that somebody may write into a commit stops the audit or hides a move."""
+
+    def test_dates(self, shop: Shop, canary: Prompt) -> None:
+        tree = shop.working.git("rev-parse", "HEAD^{tree}").strip()
+        parent = shop.commit("By hand", AT_50)
+        who = "Eve <e@example.org> 99999999999999999 +9999"
+        raw = f"tree {tree}\nparent {parent}\nauthor {who}\ncommitter {who}\n\nx\n\n{START.trailers()}\n"
+        shop.working.put("raw", raw)
+        sha = shop.working.git("hash-object", "-t", "commit", "-w", "--literally", "raw").strip()
+        shop.working.git("update-ref", "refs/heads/main", sha)
+
+        ran = shop.audit(canary, "--json")
+
+        assert (ran.status, [m["evidence"] for m in objects(ran)]) == (1, ["by-hand", "contradicts"])
+
+    def test_an_empty_commit_with_true_trailers_moves_nothing(self, shop: Shop, canary: Prompt) -> None:
+        shop.commit("By hand", AT_50)
+        shop.commit(message(HALF), AT_50)
+
+        moved = objects(shop.audit(canary, "--json"))
+
+        assert [(m["evidence"], m["note"]) for m in moved][1:] == [("agrees", "The commit moves nothing.")]
+        assert moved[0]["evidence"] == "by-hand"
+
+    def test_a_link_is_no_manifest(self, shop: Shop, canary: Prompt) -> None:
+        shop.working.put("other.txt", AT_50)
+        (shop.working.folder / "customer.yaml").unlink()
+        (shop.working.folder / "customer.yaml").symlink_to("other.txt")
+        shop.working.git("add", "-A")
+        shop.working.git("commit", "--quiet", "-m", "Link")
+
+        assert shop.audit(canary).status == 0
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            pytest.param("diff.renames", "copies", id="renames"),
+            pytest.param("log.showRoot", "false", id="root"),
+            pytest.param("log.follow", "true", id="follow"),
+            pytest.param("log.diffMerges", "off", id="merges"),
+            pytest.param("format.pretty", "oneline", id="pretty"),
+            pytest.param("color.ui", "always", id="colour"),
+            pytest.param("log.mailmap", "true", id="mailmap"),
+            pytest.param("core.quotePath", "true", id="quoting"),
+            pytest.param("log.date", "relative", id="dates"),
+            pytest.param("diff.noprefix", "true", id="prefix"),
+            pytest.param("core.abbrev", "4", id="short names"),
+        ],
+    )
+    def test_somebodys_configuration(self, key: str, value: str, shop: Shop, canary: Prompt) -> None:
+        shop.pull((message(START), AT_25))
+        shop.merge("Merge pull request #7 from shop/v4")
+        expected = shop.audit(canary, "--json").out
+        shop.working.git("config", key, value)
+
+        assert shop.audit(canary, "--json").out == expected
+        assert len(expected.splitlines()) == 1
+
+    def test_a_step_that_came_another_way_before_is_told_once(self, shop: Shop, canary: Prompt) -> None:
+        shop.pull((message(START), AT_25))
+        shop.commit(message(START), AT_25)
+        shop.commit(message(HALF), AT_50)
+        shop.working.git(
+            "merge", "--quiet", "--no-ff", "-s", "ours", "side", "-m", "Merge pull request #7 from a/b"
+        )
+
+        moved = objects(shop.audit(canary, "--json"))
+
+        assert [(m["evidence"], m["to"]) for m in moved] == [("agrees", 25), ("agrees", 50)]
