@@ -37,6 +37,7 @@ BEYOND_A_SCHEMA = {
     "stopping-needs-more",
     "tabs",
     "tags-and-aliases",
+    "too-deep",
     "two-documents",
 }
 

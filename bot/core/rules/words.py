@@ -122,7 +122,7 @@ class Person:
             close = closest(value.lower(), words)
             if close is not None and not value.startswith("@"):
                 other = _USER.fullmatch(value) is not None and value.lower() != close
-                user = f' A user of that name is written `"@{value}"`.' if other else ""
+                hint = f' A user of that name is written `"@{value}"`.' if other else ""
                 reading.faults.add(f"{code(value)} is no role.", node.place, f"Did you mean `{close}`?{hint}")
                 return BROKEN
             if (user := _USER.fullmatch(value)) is not None and value.lower() not in ROLES:
