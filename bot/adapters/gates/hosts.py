@@ -246,7 +246,8 @@ def pinned(address: Address, allowed: Allowed, resolve: Resolve) -> tuple[str, .
         Unasked: The host has no address.
     """
     try:
-        found = resolve(address.name, address.port)
+        literal = address.host.startswith("[") or _NUMBER.fullmatch(address.host.rpartition(".")[2])
+        found = (address.name,) if literal else resolve(address.name, address.port)
     except (OSError, UnicodeError):
         found = ()
     if not found:
