@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bot.adapters.local_git import Git
+from bot.core.audit import Evidence
 from bot.core.trailers import Edit, Record
 from bot.entry import audit_history
 from bot.entry.audit_history import splits_of
 from bot.manifests.workload import find, may_hold
-from tests.entry.working import AT_25, CUSTOMER, NEXT, Working, process
+from tests.entry.working import AT_25, CUSTOMER, NEXT, ROOT, Working, process
 from tests.shared import shared
 
 if TYPE_CHECKING:
@@ -684,3 +685,24 @@ class TestHostileHistory:
         moved = objects(shop.audit(canary, "--json"))
 
         assert [(m["evidence"], m["to"]) for m in moved] == [("agrees", 25), ("agrees", 50)]
+
+
+class TestDocumented:
+    """``docs/audit.md`` names every key and every kind of evidence."""
+
+    PAGE = (ROOT / "docs" / "audit.md").read_text("utf-8")
+
+    def test_every_key(self, shop: Shop, canary: Prompt) -> None:
+        shop.commit("By hand", AT_50)
+
+        (move,) = objects(shop.audit(canary, "--json"))
+
+        behind = self.PAGE.partition("## `--json`")[2]
+        named = [row.split("|")[1] for row in behind.splitlines() if row.startswith("| `")]
+        assert re.findall(r"`(\w+)`", " ".join(named)) != []
+        assert sorted(re.findall(r"`(\w+)`", " ".join(named))) == sorted(move)
+
+    def test_every_kind_of_evidence(self) -> None:
+        rows = re.findall(r"^\| `[^`]+` \| `([a-z-]+)` \|", self.PAGE, re.MULTILINE)
+
+        assert sorted(rows) == sorted(map(str, Evidence))
