@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from bot.adapters.local_git import Git
 from bot.core.audit import Evidence, Move, moves, told
 from bot.core.problems import OutsideFailure
+from bot.core.trailers import ROLLBACK
 from bot.entry import show
 from bot.entry.audit_history import History
 
@@ -240,11 +241,7 @@ def _tell(audit: Audit, console: Console, *, plain: bool) -> None:
     for moved in _grouped(audit.moves):
         console.print(Text(_title(moved[0]), style="" if plain else "bold"))
         console.print(_table(moved, plain=plain))
-        for move in moved:
-            note = " ".join(part for part in (move.note, _sentence(move.reason)) if part)
-            if note:
-                style = "" if plain else _STYLES.get(move.evidence, "")
-                console.print(Text(f"  {move.landed.sha[:8]}  {_short(note, 240)}", style=style))
+        console.print(_notes(moved, plain=plain))
         console.print()
     counts = [(word, sum(m.evidence is e for m in audit.moves)) for e, word in _COUNTED]
     said = ", ".join(f"{count} {word}" for word, count in counts if count)
@@ -312,11 +309,26 @@ def _table(moved: Sequence[Move], *, plain: bool) -> Any:
     return table
 
 
+def _notes(moved: Sequence[Move], *, plain: bool) -> Any:
+    from rich.table import Table  # noqa: PLC0415 - only the table needs it
+    from rich.text import Text  # noqa: PLC0415 - same
+
+    notes = Table.grid(padding=(0, 2, 0, 0))
+    notes.add_column(no_wrap=True, min_width=10)
+    notes.add_column(overflow="fold")
+    for move in moved:
+        note = " ".join(part for part in (move.note, _sentence(move.reason)) if part)
+        if note:
+            style = "" if plain or not move.note else _STYLES.get(move.evidence, "yellow")
+            notes.add_row(f"  {move.landed.sha[:8]}", Text(_short(note, 240), style=style))
+    return notes
+
+
 def _share(move: Move) -> str:
     before, after = move.weights
     if move.rollout is not None:
         shown = " to ".join("?" if share is None else str(share) for share in (before, after))
-        return f"{shown} %"
+        return f"{shown} %{', rollback' if move.step == ROLLBACK else ''}"
     held = ({} if shares is None else shares for shares in (move.before, move.after))
     was, now = held
     names = [name for name in sorted({*was, *now}) if was.get(name, 0) != now.get(name, 0)]

@@ -526,7 +526,7 @@ class TestTable:
     def test_it_fits_into_80_columns_and_has_no_colour(self, shop: Shop) -> None:
         shop.working.environment |= {
             "GIT_COMMITTER_NAME": "A very long name of somebody " * 3,
-            "FORCE_COLOR": "",
+            "FORCE_COLOR": "1",
             "COLUMNS": "200",
         }
         long = replace(START, requested_by="x" * 39)
