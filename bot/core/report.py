@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BAR_WIDTH = 20
 LONGEST_DIFF = 60  # lines shown openly; a longer one is folded
 LONGEST_BODY = 60_000  # characters; GitHub takes 65,536
+LONGEST_TITLE = 256  # characters; GitHub takes no more
+_TITLE_END = 120  # of them, behind what is left out
 
 AT_ONCE = "Merging applies it at once: this is no rollout, no bake time, gate or further step belongs to it."
 
@@ -243,6 +245,12 @@ def one_line(text: str) -> str:
     return printable(" ".join(text.split()), longest=LONGEST_SHOWN)
 
 
+def title(text: str) -> str:
+    """Give the title of a pull request. Of one that is too long the middle is left out: names are long, not shares."""
+    begin = LONGEST_TITLE - _TITLE_END - 1
+    return text if len(text) <= LONGEST_TITLE else f"{text[:begin]}…{text[-_TITLE_END:]}"
+
+
 def step_title(service: str, before: int, weight: int) -> str:
     """Give the title of a step's pull request."""
     return f"{service}: {before} % → {weight} %"
@@ -264,15 +272,20 @@ def step_body(  # noqa: PLR0917 - one page, its facts
     rules: RuleSet,
     gate: Gate | None,
     *,
+    remark: str = "",
     starts_workflows: bool = True,
 ) -> str:
-    """Give the body of a step's or start's pull request."""
+    """Give the body of a step's or start's pull request.
+
+    ``remark`` is a sentence on how the file writes the split, such as another scale of its weights.
+    """
     name = record.service.rpartition("/")[2]
     lines = [
         f"`{name}`: {code(record.candidate)} from {proposal.before} % to **{proposal.weight} %**, "
         f"step {step_label(record).replace('/', ' of ')}.",
         split_table(before, split),
         code_block(bars(split)),
+        *([remark] if remark else []),
     ]
     if gate is not None:
         lines.append(
@@ -307,9 +320,10 @@ def rollback_body(
     split: Split,
     reason: str,
     *,
+    remark: str = "",
     starts_workflows: bool = True,
 ) -> str:
-    """Give the body of a rollback's pull request."""
+    """Give the body of a rollback's pull request; ``remark`` as in ``step_body``."""
     name = record.service.rpartition("/")[2]
     lines = [
         f"`{name}`: all traffic **back to {code(record.stable)}**, asked for by {code(record.requested_by)}.",
@@ -319,6 +333,7 @@ def rollback_body(
     lines += [
         split_table(before, split),
         code_block(bars(split)),
+        *([remark] if remark else []),
         "Merging applies it, at once: no bake time, no gate and no hold applies to a rollback.",
         f"The template stays what it is: {code(record.candidate)} keeps its place at 0 % where it has a tag. "
         f"The cluster must still have {code(record.stable)}.",

@@ -39,7 +39,8 @@ USAGES: tuple[Usage, ...] = (
     Usage(
         "canary",
         ("/canary [SERVICE] N", "/canary [SERVICE] A B C …"),
-        "Start a rollout at N % (0 is the tag only), or set the share of one that is not merged yet. "
+        "Start a rollout at N % (0 is the tag only; a route has no tags and begins with at least 1), or set the "
+        "share of one that is not merged yet. "
         "Several numbers are the steps; they rise, and the last one is 100.",
         who="write",
         example="/canary 25",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from bot.core import trailers
 from bot.core.checks import GATE
 from bot.core.markers import Answer
 from bot.core.problems import Declined, Problem
@@ -16,7 +17,7 @@ from bot.core.rollout import ALL, NOTHING, current
 from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
 from bot.core.text import code
 from bot.core.trailers import ROLLBACK
-from bot.core.validate import is_namespace
+from bot.core.validate import is_namespace, is_qualified
 from bot.manifests import workload
 from bot.ports import Missing
 from bot.service.finding import Index, find_one
@@ -26,10 +27,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from bot.core.problems import Place
     from bot.core.traffic import Split
     from bot.core.trailers import Record
     from bot.ports import Check, Clock, Repository
     from bot.service.reading import Held
+
+
+_SHORT = 63  # characters; of so few no name is too long
 
 
 class Rulebook(Protocol):
@@ -190,7 +195,8 @@ def edited(held: Held, split: Split, template_name: str | None = None) -> bytes:
     Raises:
         Declined: The platform would refuse the split, or the file cannot be edited exactly.
     """
-    problems = workload.problems_with(held.manifest, split, template_name) + no_namespace(held)
+    problems = workload.problems_with(held.manifest, split, template_name)
+    problems += no_namespace(held) + no_name(held)
     if problems:
         raise Declined(*problems)
     return workload.edit(held.file.content, held.manifest, split, template_name=template_name)
@@ -205,3 +211,61 @@ def no_namespace(held: Held) -> tuple[Problem, ...]:
     if namespace is None or is_namespace(namespace):
         return ()
     return (Problem("split-invalid", f"{code(namespace)} is no namespace.", place=held.place),)
+
+
+def no_name(held: Held) -> tuple[Problem, ...]:
+    """Give a problem where the name of a mesh or gateway object is none: it stands in titles and trailers.
+
+    The names of Services and Routes of Knative are the business of ``bot.core.validate``.
+    """
+    name = held.manifest.name
+    # The prefix of a qualified name is a DNS-1123 subdomain, as the names of these objects are.
+    if not held.manifest.rules or is_qualified(f"{name}/x"):
+        return ()
+    return (
+        Problem(
+            "split-invalid",
+            f"{code(name)} is no name of a {held.manifest.kind}.",
+            "Names are lower case letters, digits, `-` and `.`, 253 characters at most.",
+            held.place,
+        ),
+    )
+
+
+def need_record(record: Record, place: Place) -> None:
+    """See that a commit message can hold a rollout's first record, before anything is written.
+
+    Raises:
+        Declined: ``split-invalid`` for a destination that has no plain name, ``name-too-long``, ``path-refused``.
+    """
+    for name in (record.stable, record.candidate):
+        plain = replace(record, service="x.yaml#/x", route="", stable=name, candidate=name)
+        # No host begins so, and in a commit it would call somebody.
+        calls = bool(record.route) and name.startswith("@")
+        if _is_kept(plain) and not calls:
+            continue
+        short = name[:_SHORT]
+        too_long = not calls and _is_kept(replace(plain, stable=short, candidate=short))
+        raise Declined(
+            Problem(
+                "name-too-long" if too_long else "split-invalid",
+                f"{code(name)} is no name that a rollout can be recorded with.",
+                f"{'A shorter one is needed' if too_long else 'Use letters, digits, `.`, `-` and `_`'}.",
+                place,
+            )
+        )
+    if not _is_kept(record):
+        raise Declined(
+            Problem(
+                "path-refused",
+                f"The commit message of a rollout cannot hold {code(record.service)}.",
+                "Give the file a shorter path, without control characters.",
+            )
+        )
+
+
+def _is_kept(record: Record) -> bool:
+    try:
+        return trailers.records(record.trailers()) == (record,)
+    except ValueError:
+        return False

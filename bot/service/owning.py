@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from bot.core import cloudrun, generated, owners
 from bot.core.discovery import SUFFIXES
 from bot.core.doctor.documents import read_all
-from bot.core.problems import Declined
+from bot.core.problems import Declined, Place, Problem
+from bot.core.text import code
 from bot.manifests import holding
 from bot.manifests.source import LARGEST_FILE
 from bot.ports import Missing, Refused
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.core.owners import Holder
-    from bot.core.problems import Problem
     from bot.core.traffic import Split
-    from bot.ports import Repository
+    from bot.ports import Repository, TreeFile
     from bot.service.reading import Held
 
 MOST_NEIGHBOURS = 20  # files of the folder that are read for a controller that names a route
+_TELLING = ("rollout", "canary", "canaries", "flagger")  # in the names of files of such controllers
 
 
 _DOUBTFUL = frozenset({"templates", "vendor"})
@@ -84,6 +85,23 @@ def cautions(held: Held, holder: Holder, split: Split) -> tuple[Problem, ...]:
     return (*found, *([marker] if marker else []), *(cloudrun.cautions(facts) if facts else ()))
 
 
+def left_unread(repo: Repository, held: Held, sha: str) -> tuple[Problem, ...]:
+    """Give a caution where not all files beside a route were read; asks for nothing that was not asked for."""
+    near = _near(repo, held, sha) if held.manifest.rules else []
+    left = len(near) - MOST_NEIGHBOURS
+    if left <= 0:
+        return ()
+    return (
+        Problem(
+            "foreign-controller",
+            f"Of {len(near)} other manifests in the folder {left} {'was' if left == 1 else 'were'} not read: a "
+            f"controller that sets the weights of {code(held.manifest.name)} may be named there.",
+            "Where Argo Rollouts or Flagger has this route, two writers would fight: look before you merge.",
+            Place(held.file.path),
+        ),
+    )
+
+
 def holder_of(held: Held) -> Holder:
     """Give the object with its labels and owners."""
     return holding.holder_of(held.file.content, held.manifest)
@@ -96,6 +114,17 @@ def _files(repo: Repository, held: Held, sha: str) -> Iterator[tuple[str, tuple[
         yield held.file.path, read_all(_text(content)) or ()
     if not held.manifest.rules:
         return
+    for file in _near(repo, held, sha)[:MOST_NEIGHBOURS]:
+        try:
+            beside = repo.blob(file.blob)
+        except (Missing, Refused, Declined):
+            continue
+        if owners.may_name_owner(beside):
+            yield file.path, read_all(_text(beside)) or ()
+
+
+def _near(repo: Repository, held: Held, sha: str) -> list[TreeFile]:
+    """Give the other manifests of the folder; those first whose names speak of a controller, or of the object."""
     folder = held.file.path.rpartition("/")[0]
     near = [
         file
@@ -105,13 +134,12 @@ def _files(repo: Repository, held: Held, sha: str) -> Iterator[tuple[str, tuple[
         and file.path.endswith(SUFFIXES)
         and file.size <= LARGEST_FILE
     ]
-    for file in near[:MOST_NEIGHBOURS]:
-        try:
-            beside = repo.blob(file.blob)
-        except (Missing, Refused, Declined):
-            continue
-        if owners.may_name_owner(beside):
-            yield file.path, read_all(_text(beside)) or ()
+
+    def order(file: TreeFile) -> tuple[bool, bool, str]:
+        name = file.path.rpartition("/")[2].lower()
+        return not any(word in name for word in _TELLING), held.manifest.name not in name, file.path
+
+    return sorted(near, key=order)
 
 
 def _text(content: bytes) -> str:

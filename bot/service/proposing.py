@@ -14,6 +14,7 @@ from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.rollout import ALL
+from bot.manifests import workload
 from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
 
@@ -50,6 +51,11 @@ class Change:
     record: Record
     reason: str
     template_name: str | None = None
+
+    @property
+    def remark(self) -> str:
+        """A sentence for the reader where the weights get another scale, else empty."""
+        return workload.remark(self.held.manifest, self.split)
 
     def content(self) -> bytes:
         """Give the file as it shall be. Raises ``Declined``."""
@@ -117,7 +123,9 @@ def propose(
             message = report.commit_message(change.record, proposal.before, change.reason)
             sha = desk.repo.commit_on(base_sha, change.held.file.path, content, message)
             desk.tell(sha, checks, fresh=_point(desk, branch, sha))
-        pull = desk.repo.open_pull(head=branch, base=change.service.base, title=title, body=body)
+        pull = desk.repo.open_pull(
+            head=branch, base=change.service.base, title=report.title(title), body=body
+        )
     except Exists:
         return _open_there(desk, branch, proposal, body)
     except Refused as refusal:
@@ -147,7 +155,7 @@ def propose_edit(
     try:
         sha = desk.repo.commit_on(standing.tip, standing.path, content, message)
         _point(desk, branch, sha)
-        pull = desk.repo.open_pull(head=branch, base=service.base, title=title, body=body)
+        pull = desk.repo.open_pull(head=branch, base=service.base, title=report.title(title), body=body)
     except Exists:
         there = edit_from(desk, branch)
         if there is None:

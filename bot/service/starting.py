@@ -291,7 +291,7 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
     need_record(record, plan.held.place)
     if pull.from_fork:
         raise _fork(plan, service, command)
-    if not plan.changes or _begins_nothing(plan):
+    if not plan.changes or (_begins_nothing(plan) and not desk.rehearsal):
         armed = armed_record(desk, pull, service) if armed is None and record.weight == 0 else armed
         if one.target is not None and armed is not None and armed.comment == record.comment:
             return _armed_outcome(case, armed, one.target, one.before, None)  # an interrupted try did it

@@ -321,6 +321,7 @@ def rollback(case: Case, command: c.Rollback) -> Outcome:
             standing.split,
             split,
             command.reason or "",
+            remark=change.remark,
             starts_workflows=case.desk.repo.starts_workflows,
         ),
     )
