@@ -191,7 +191,7 @@ def _touched_in(
     for manifest in found.workloads:
         was = olds.get(manifest.id)
         began = firsts.get(manifest.id)
-        if _differs(was, manifest) and _differs(began, manifest):
+        if _splits(was, manifest) and _differs(was, manifest) and _differs(began, manifest):
             held = Held(old, was) if old is not None and was is not None else None
             service = Service(pull.base_ref, changed.path, manifest.id)
             hits.append(Touched(service, held, Held(new, manifest)))
@@ -202,6 +202,14 @@ def _touched_in(
 
 def _by_id(file: File | None) -> dict[str, Workload]:
     return {} if file is None else {w.id: w for w in workload.find(file.content, file.path).workloads}
+
+
+def _splits(*sides: Workload | None) -> bool:
+    """Whether there is traffic to shift: most routes of meshes and gateways have one destination a rule."""
+    there = [side for side in sides if side is not None]
+    return any(
+        not side.rules or any(len(rule.weights.destinations) > 1 for rule in side.rules) for side in there
+    )
 
 
 def _differs(one: Workload | None, other: Workload) -> bool:

@@ -7,11 +7,14 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bot.core import discovery, trailers
-from bot.core.markers import Proposal
+from bot.core import commands, discovery, naming, trailers
+from bot.core.command import Canary
+from bot.core.markers import Answer, Proposal
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
+from bot.core.trailers import CANCEL
 from bot.manifests import workload
+from bot.service import proposing
 from bot.service.finding import find_one
 from bot.service.reading import Service, Touched, read_file, read_held, touched
 
@@ -47,6 +50,7 @@ class Scene:
     press: Press | None = None
     _touched: tuple[Touched, ...] | None = field(default=None, init=False)
     _role: Role | None = field(default=None, init=False)
+    _begun: tuple[Service, ...] | None = field(default=None, init=False)
 
     @classmethod
     def of(
@@ -121,8 +125,9 @@ class Scene:
             one = Service.parse(self.proposal.base, self.proposal.service)
             return (one,) if one is not None else ()
         found = tuple(t.service for t in self.touched(desk))
-        if not found and self.kind is Kind.MERGED:
-            found = self._recorded(desk)
+        if self.kind is Kind.MERGED:
+            found = found or self._recorded(desk)
+            found = tuple(dict.fromkeys((*found, *self._begun_after(desk, found))))
         if not found and self.kind is Kind.OPEN:
             found = self._edited(desk) or self._named(desk)
         return found
@@ -143,10 +148,17 @@ class Scene:
         )
 
     def _edited(self, desk: Desk) -> tuple[Service, ...]:
-        """Find what an interrupted try of this comment edited: nothing may differ from the base branch since."""
-        own = (commit for commit in desk.repo.commits_of(self.pull.number) if commit.ours)
+        """Find what our commits here are about where the files do not show it.
+
+        An interrupted try of this comment may have left nothing that differs from the base branch; of a rollout
+        that begins with this pull request somebody may have taken the destinations away.
+        """
+        own = [commit for commit in desk.repo.commits_of(self.pull.number) if commit.ours]
         edits = (edit for commit in own for edit in trailers.edits(commit.message))
         keys = dict.fromkeys(edit.service for edit in edits if edit.comment == self.comment.id)
+        if not self.pull.from_fork:  # the bot commits to no fork; a workflow there may look like it
+            last = {r.service: r for commit in own for r in trailers.records(commit.message)}
+            keys |= dict.fromkeys(key for key, record in last.items() if record.step != CANCEL)
         return tuple(s for key in keys if (s := Service.parse(self.base, key)) is not None)
 
     def _recorded(self, desk: Desk) -> tuple[Service, ...]:
@@ -161,6 +173,47 @@ class Scene:
                         keys[commit_records.service] = None
         return tuple(s for key in keys if (s := Service.parse(self.base, key)) is not None)
 
+    def _begun_after(self, desk: Desk, known: tuple[Service, ...]) -> tuple[Service, ...]:
+        """Find the services whose rollouts began here after the merge, with files that are not of this pull request.
+
+        Our answers here name rollout and service, notices the whole key. Where there is only the name, the start
+        pull request is asked for: one request for each rollout of a service that is not ``known``.
+        """
+        if self._begun is None:
+            said = [Answer.read(comment.body) for comment in self.comments if comment.ours]
+            answers = [answer for answer in said if answer is not None and answer.rollout]
+            # Rollout -> key, as far as that is known.
+            keys = {a.rollout: a.service for a in answers if "#" in a.service}
+            names = {service.name for service in known}
+            for answer in answers:
+                begins = "canary" in answer.verbs and answer.decision == "done"
+                if begins and answer.service not in names and answer.rollout not in keys:
+                    keys[answer.rollout] = self._started(desk, answer)
+            found = (Service.parse(self.base, key) for key in dict.fromkeys(keys.values()))
+            self._begun = tuple(service for service in found if service is not None)
+        return self._begun
+
+    def _started(self, desk: Desk, answer: Answer) -> str:
+        """Give the key of the service of a start pull request that an answer tells of; empty where there is none."""
+        asked = next((x for x in self.comments if f"{x.kind}/{x.id}" in answer.answers), None)
+        said = commands.parse_comment(asked.body).commands if asked is not None else ()
+        weight = next((x.weights[0] for x in said if isinstance(x, Canary) and x.weights), None)
+        if weight is None:
+            # The comment is gone or edited: what follows the start may still be open.
+            pulls = [p for p in desk.repo.open_pulls() if p.ours]
+            proposals = [Proposal.read(pull.body) for pull in pulls]
+        else:
+            branch = naming.step_branch(answer.rollout, weight)
+            proposals = [ours.proposal for ours in proposing.from_branch(desk, branch)]
+        for proposal in proposals:
+            if proposal is not None and (proposal.pull, proposal.rollout, proposal.base) == (
+                self.pull.number,
+                answer.rollout,
+                self.base,
+            ):
+                return proposal.service
+        return ""
+
     def chosen(self, desk: Desk, name: str | None, *, by_name: bool = True) -> tuple[Service, ...]:
         """Give the services that a command is for; ``by_name`` says whether it can name one.
 
@@ -168,7 +221,6 @@ class Scene:
             Declined: ``no-service``, ``which-service``, ``unknown-service``: nothing is guessed.
         """
         services = self.services(desk)
-        names = ", ".join(code(s.name) for s in services)
         if not services and (name is None or name == "all"):
             raise Declined(
                 Problem(
@@ -198,19 +250,7 @@ class Scene:
                 )
             return hits
         if len(services) > 1:
-            example = code(f"/canary {services[0].name} 25")
-            remedy = (
-                f"Name one, or `all`: {example} or `/canary all 25`."
-                if by_name
-                else "Traffic operations name no service: use a pull request that changes one only."
-            )
-            raise Declined(
-                Problem(
-                    "which-service",
-                    f"This pull request touches {names}.",
-                    remedy,
-                )
-            )
+            raise Declined(_which(services, by_name=by_name))
         return services
 
     def _elsewhere(self, desk: Desk, name: str, services: tuple[Service, ...]) -> Service:
@@ -219,14 +259,12 @@ class Scene:
         Raises:
             Declined: ``unknown-service``, ``which-service``.
         """
-        known = [s.name for s in services]
+        known = list(dict.fromkeys(s.name for s in services))
         close = get_close_matches(name, known, n=1)
-        if close or self.kind not in {Kind.OPEN, Kind.MERGED}:
-            remedy = f"Did you mean {code(close[0])}?" if close else ""
-            names = ", ".join(map(code, known))
-            raise Declined(
-                Problem("unknown-service", f"Unknown service {code(name)}; known: {names}.", remedy)
-            )
+        guess = f"Did you mean {code(close[0])}?" if close else ""
+        here = f"Unknown service {code(name)}; known: {', '.join(map(code, known))}."
+        if self.kind not in {Kind.OPEN, Kind.MERGED}:
+            raise Declined(Problem("unknown-service", here, guess))
         near = [changed.path for changed in desk.repo.changed_files(self.pull)]
         file = desk.config().of(discovery.name_of(name)).file
         try:
@@ -235,8 +273,10 @@ class Scene:
             first, *others = declined.problems
             if first.code != "unknown-service" or not known:
                 raise
-            here = f"Unknown service {code(name)}; known: {', '.join(map(code, known))}."
-            raise Declined(replace(first, message=f"{here} {first.message}"), *others) from None
+            remedy = f"{guess} {first.remedy}".strip()
+            raise Declined(
+                replace(first, message=f"{here} {first.message}", remedy=remedy), *others
+            ) from None
         return Service(self.base, hit.path, hit.id)
 
     def _sha(self, desk: Desk) -> str:
@@ -252,3 +292,16 @@ class Scene:
             for sha in (desk.base(self.base), self._sha(desk))
         )
         return Touched(service, before, target)
+
+
+def _which(services: tuple[Service, ...], *, by_name: bool) -> Problem:
+    """Ask for one of several services, each by a name that means no other of them."""
+    hits = [service.hit for service in services]
+    forms = [discovery.unambiguous(hit, hits) for hit in hits]
+    names = ", ".join(code(form or hit.qualified) for form, hit in zip(forms, hits, strict=True))
+    example = next((f"{code(f'/canary {form} 25')} or " for form in forms if form), "")
+    if not by_name:
+        remedy = "Traffic operations name no service: use a pull request that changes one only."
+    else:
+        remedy = f"{'Name one, or' if example else 'Write'} `all`: {example}`/canary all 25`."
+    return Problem("which-service", f"This pull request touches {names}.", remedy)
