@@ -33,6 +33,8 @@ _IMAGE = re.compile(
     r"^([ \t]*(?:- )?image:[ ]+)[A-Za-z0-9](?:[A-Za-z0-9._/:@-]*[A-Za-z0-9])?(?=[ ]*$)",
     re.MULTILINE | re.ASCII,
 )
+# Printable ASCII alone: other characters may end a line.
+_COMMENT = re.compile(r"^([ \t]*#)[ -~\t]*$", re.MULTILINE)
 _STAND_IN = "zz-audit-"
 _STOOD_IN = re.compile(rf"{_STAND_IN}([0-9]+)-zz", re.ASCII)
 
@@ -134,7 +136,7 @@ def _may(path: str) -> bool:
 
 
 def _masked(content: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Give a content with stand-ins for names and images, and the names.
+    """Give a content with stand-ins for names and images and without the words of comments, and the names.
 
     Knative's readers never compare names; those of routes do, so names stay in files that hold any.
     """
@@ -146,7 +148,7 @@ def _masked(content: bytes) -> tuple[bytes, tuple[str, ...]]:
     def stand_in(found: re.Match[str]) -> str:
         return f"{found[1]}{_STAND_IN}{names.setdefault(found[2], len(names))}-zz"
 
-    text = _IMAGE.sub(r"\1image", text)
+    text = _COMMENT.sub(r"\1", _IMAGE.sub(r"\1image", text))
     if not may_have_routes(content):
         text = _NAMED.sub(stand_in, text)
     return text.encode("latin-1"), tuple(names)

@@ -591,6 +591,12 @@ class TestReading:
             ),
             pytest.param(AT_25.replace("\n", "\r\n"), id="CRLF"),
             pytest.param(AT_25 + "---\n" + CUSTOMER.replace("customer", "other"), id="two documents"),
+            pytest.param(
+                AT_25.replace("  - tag: candidate", "  # a\u2028  - tag: candidate"),
+                id="a comment that ends early",
+            ),
+            pytest.param(AT_25.replace("  - tag: candidate", "  # a\u0085  - tag: x"), id="and by NEL"),
+            pytest.param(AT_25.replace("  - tag: candidate", "  # a\r  - tag: x"), id="and by CR"),
             pytest.param(ROUTE, id="routes"),
             pytest.param(
                 ROUTE.replace("{host: ratings, subset: v2}", "{host: ratings, subset: v1}"), id="twins"
