@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot import ports
 from bot.core.permissions import (
     DEFAULTS,
     Facts,
@@ -45,6 +46,9 @@ WRITE = needs("write")
 class TestRole:
     """GitHub's ``role_name``, custom roles by their base, deny on unknown."""
 
+    def test_the_order_is_that_of_the_ports(self) -> None:
+        assert [(r.name, r.value) for r in Role] == [(r.name, r.value) for r in ports.Role]
+
     @pytest.mark.parametrize(
         ("role_name", "permission", "base", "role"),
         [
@@ -80,6 +84,7 @@ class TestNeeds:
     @pytest.mark.parametrize("word", ["triage", "@mona", "acme/sre", "codeowners"])
     def test_as_a_configuration_writes_it(self, word: str) -> None:
         assert str(need(word)) == word
+        assert need(word, "f:1") == need(word)
 
     def test_the_default_is_the_table_of_commands(self) -> None:
         assert {u.verb: needs(u.who) for u in USAGES}.items() <= DEFAULTS.items()
@@ -296,7 +301,12 @@ class TestApprovals:
             pytest.param(
                 approved(1), Involved(unknown=("Eve",)), "`Eve`", id="committed by nobody knows whom"
             ),
-            pytest.param(approved(1, head=OLD), Involved(), "is for `bbbbbbb`", id="stale"),
+            pytest.param(
+                approved(1, head=OLD),
+                Involved(),
+                "is for `bbbbbbb`, and the head is `aaaaaaa` now",
+                id="stale",
+            ),
             pytest.param(approved(4), Involved(), "a bot's", id="bot"),
             pytest.param(approved(3), Involved(), "needs the role `write`", id="role too low"),
             pytest.param(approved(5), Involved(), "needs the role `write`", id="role not known"),
