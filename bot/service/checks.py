@@ -9,25 +9,27 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report, trailers
+from bot.core import report, trailers
 from bot.core.checks import APPROVALS, GATE, NAMES, PLAN, reference
-from bot.core.problems import Declined, Place, Problem
-from bot.core.rollout import Phase, holds
+from bot.core.problems import Declined
 from bot.core.text import code
 from bot.core.trailers import CANCEL
-from bot.manifests.workload import problems_with
+from bot.manifests.workload import split_of
 from bot.ports import Annotation, Check
 from bot.service import proposing
+from bot.service.comparing import is_split, paired
+from bot.service.judging import judge, judge_unreadable
 from bot.service.reading import touched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.core.markers import Proposal
-    from bot.core.traffic import Split
+    from bot.core.problems import Problem
     from bot.core.trailers import Record
     from bot.ports import Pull
     from bot.service.desk import Desk
+    from bot.service.judging import Judged
     from bot.service.reading import Touched
 
 
@@ -50,8 +52,53 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     try:
         changed = known.changed if known else touched(desk.repo, pull, before=tip, target=pull.head_sha)
     except Declined as error:
-        return _failed(error.problems, "A manifest cannot be read")
-    if not changed:
+        unread = judge_unreadable(desk, pull, tip, error.problems)
+        if unread.problems:
+            return _failed(unread.problems, "A manifest cannot be read", "\n\n".join(unread.notes))
+        return _nothing(unread.notes)
+    records = _records(desk, pull, changed, known)
+    all_judged = [(one, judge(desk, pull, one, records.get(one.service.key))) for one in changed]
+    notes = [note for _, judged in all_judged for note in judged.notes]
+    seen = [(one, judged) for one, judged in all_judged if not judged.aside]
+    if not seen:
+        return _nothing(notes)
+    parts = [part for one, judged in seen for part in _evidence(judged, records.get(one.service.key))]
+    try:
+        parts.append(f"Rules: {', '.join(sorted({f'`{desk.rules_of(one.service).id}`' for one, _ in seen}))}")
+    except Declined as error:
+        parts += [report.problem_text(p, with_code=True) for p in error.problems]
+    summary = "\n\n".join(parts + notes)
+    problems = [problem for _, judged in seen for problem in judged.problems]
+    if problems:
+        return _failed(problems, f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", summary)
+    said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
+    title = f"Canary: {said}" if said else "The manifests are valid"
+    return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+
+
+def _evidence(judged: Judged, record: Record | None) -> list[str]:
+    """Give the split before and after; of an object without a chosen rule those of all rules."""
+    one = judged.shown
+    if one is None or one.target is None:
+        return []
+    target, before = one.target.manifest, one.before.manifest if one.before is not None else None
+    about = f": {code(record.candidate)} at {record.weight} %" if record is not None else ""
+    parts = [f"### {code(one.service.name)}{about}"]
+    if target.rule is not None or not target.rules:
+        return [*parts, report.split_table(before.split if before is not None else None, target.split)]
+    pairs, *_ = paired(before.rules if before is not None else (), target.rules)
+    old = {rule.where: split_of(was.weights) for was, rule in pairs}
+    for rule in (r for r in target.rules if is_split(r)):
+        parts += [
+            f"Rule {code(rule.where)}:",
+            report.split_table(old.get(rule.where), split_of(rule.weights)),
+        ]
+    return parts
+
+
+def _nothing(notes: Sequence[str]) -> Check:
+    """Give the check of a pull request without services; notes say what looks like one and is not judged."""
+    if not notes:
         return Check(
             PLAN,
             "neutral",
@@ -59,34 +106,9 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
             "No service or route that the bot can roll out is touched here.",
             external_id="plan-none",
         )
-    records = _records(desk, pull, changed, known)
-    problems: list[Problem] = []
-    parts: list[str] = []
-    for one in changed:
-        record = records.get(one.service.key)
-        if record is not None and record.route:
-            try:
-                one = one.at(record.route)  # noqa: PLW2901 - the same, with its rule
-            except Declined as error:
-                problems += error.problems
-                continue
-        problems += _problems(one, record, ours=pull.ours)
-        problems += _moves_by_itself(desk, one, record, ours=pull.ours)
-        if one.target is not None:
-            before = one.before.version.split if one.before is not None else None
-            about = f": {code(record.candidate)} at {record.weight} %" if record is not None else ""
-            parts.append(f"### {code(one.service.name)}{about}")
-            parts.append(report.split_table(before, one.target.version.split))
-    try:
-        parts.append(f"Rules: {', '.join(sorted({f'`{desk.rules_of(one.service).id}`' for one in changed}))}")
-    except Declined as error:
-        parts += [report.problem_text(p, with_code=True) for p in error.problems]
-    summary = "\n\n".join(parts)
-    if problems:
-        return _failed(problems, f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", summary)
-    said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
-    title = f"Canary: {said}" if said else "The manifests are valid"
-    return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+    title = "Nothing here is judged"
+    summary = "\n\n".join(notes)
+    return Check(PLAN, "neutral", title, summary, external_id=_digest("none", title, summary))
 
 
 def quiet_checks(desk: Desk, number: int, proposal: Proposal | None = None) -> tuple[Check, ...]:
@@ -168,45 +190,6 @@ def nothing_to_judge(number: int | None, why: str) -> tuple[Check, ...]:
     )
 
 
-def _moves_by_itself(desk: Desk, one: Touched, record: Record | None, *, ours: bool) -> list[Problem]:
-    """While a rollout runs, a pull request without a command must leave the weights alone."""
-    if ours or record is not None or one.before is None or one.target is None:
-        return []
-    try:
-        rollout = desk.standing(one.service).rollout
-    except Declined:
-        return []  # the reply to a command says so; this pull request may be the cure
-    if rollout.phase is not Phase.ROLLING or rollout.record is None:
-        return []
-    try:
-        one = one.at(rollout.record.route or None)
-    except Declined:
-        return []  # the rule is gone: the rollout has drifted, and says so itself
-    if one.before is None or one.target is None:
-        return []
-    old, new = one.before.version.split, one.target.version.split
-    if _weights(old) == _weights(new):
-        return []
-    if proposing.was_cancelled(desk, rollout):
-        return []
-    running = rollout.record
-    return [
-        Problem(
-            "moves-weight",
-            f"A rollout of {code(one.service.name)} is at {rollout.weight} %, and this pull request moves weight "
-            "by itself.",
-            f"Leave the percents to the rollout that began on #{running.pull}, or start one here: `/canary 25`.",
-            one.target.place,
-        )
-    ]
-
-
-def _weights(split: Split) -> dict[str, int]:
-    return {
-        t.shown: split.percent_of(t.shown) for t in split.targets if not t.floats and t.effective_percent
-    } | {"": split.floating_percent}
-
-
 def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | None) -> dict[str, Record]:
     """Give the last record of each service; asked for only where a block differs from the base's."""
     if known is not None and len(changed) == 1:
@@ -226,66 +209,6 @@ def _records(desk: Desk, pull: Pull, changed: Sequence[Touched], known: Known | 
             else:
                 found[record.service] = record
     return found
-
-
-def _problems(one: Touched, record: Record | None, *, ours: bool) -> list[Problem]:
-    if one.target is None:
-        return []
-    manifest, version = one.target.manifest, one.target.version
-    name = manifest.template_name
-    place = one.target.place
-    problems = list(problems_with(manifest, version.split))
-    before = one.before
-    changed = before is not None and before.version.template != version.template
-    if before is not None and changed and name is not None and before.version.template_name == name:
-        problems.append(
-            Problem(
-                "name-unchanged",
-                f"The template changes and keeps its revision name {code(name)}: the API server refuses that.",
-                "`/canary 25` gives it a new name, or change `spec.template.metadata.name`.",
-                Place(manifest.path, manifest.template_name_line or manifest.line),
-            )
-        )
-    if record is not None:
-        problems += _against_record(one, record, place, ours=ours)
-    return problems
-
-
-def _against_record(one: Touched, record: Record, place: Place, *, ours: bool) -> list[Problem]:
-    if one.target is None:
-        return []
-    manifest, version = one.target.manifest, one.target.version
-    again = (
-        "Close this pull request, delete its branch and comment `/resume`: that builds the step again."
-        if ours
-        else f"Comment `/canary {record.weight}` again."
-    )
-    stale = (
-        manifest.template_name is not None
-        and manifest.names_revisions
-        and naming.is_generated(manifest.template_name, manifest.name)
-        and naming.revision_name(manifest.name, version.template) != manifest.template_name
-    )
-    if manifest.names_revisions and (manifest.template_name != record.candidate or stale):
-        shown = code(manifest.template_name or "none")
-        return [
-            Problem(
-                "name-unchanged",
-                f"The template changed after `/canary`: its revision name {shown} does not belong to it.",
-                again,
-                Place(manifest.path, manifest.template_name_line or manifest.line),
-            )
-        ]
-    if not holds(version.split, record, record.weight):
-        return [
-            Problem(
-                "drifted",
-                f"The traffic block is not what `/canary {record.weight}` wrote.",
-                again,
-                place,
-            )
-        ]
-    return []
 
 
 def _failed(problems: Sequence[Problem], title: str, summary: str = "") -> Check:

@@ -14,6 +14,7 @@ from bot.core.rollout import Phase, moved, rolled_back
 from bot.core.text import code
 from bot.ports import Moved, Refused
 from bot.service.checks import approvals
+from bot.service.comparing import keeps_others
 from bot.service.proposing import Change, Ours, plan_of_step
 from bot.service.reading import read_file, read_held
 
@@ -105,8 +106,16 @@ def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) ->
         return "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems), False
     if held is None:
         return f"{code(standing.service.name)} is not in this branch any more.", False
+    base = standing.held
     if held.version.split == change.split:
-        return "A person committed to this branch: it is kept, and the bot has stopped rewriting it.", True
+        if base is None or keeps_others(desk.repo, step.pull, base, held, change.record.route):
+            return "A person committed to this branch: it is kept, and the bot has stopped rewriting it.", True
+        return (
+            "A person committed to this branch: the traffic of other rules than the rollout's is not what it was. The "
+            "bot has stopped rewriting it and will not merge it by itself; a person may.\n\n"
+            "To have the step built again, close this pull request, delete its branch and comment `/resume`.",
+            False,
+        )
     return (
         "A person committed to this branch: the file holds another split than the step. The bot has stopped "
         "rewriting it and will not merge "
