@@ -76,6 +76,8 @@ class MapOf:
             return BROKEN
         found: dict[str, Any] = {}
         for key, value in node.pairs[:MOST_ENTRIES]:
+            if reading.faults.left_out:
+                break
             path = f"{at.path}.{key.value}"
             if re.fullmatch(self.pattern, key.value, re.ASCII) is None:
                 remedy = self.remedy
@@ -146,10 +148,11 @@ class Record:
         seen: set[str] = set()
         for key, value in node.pairs:
             seen.add(key.value)
-            held = self._held(reading, key, value, at)
+            held = BROKEN if reading.faults.left_out else self._held(reading, key, value, at)
             if held is not BROKEN:
                 values[key.value] = held
-        meant = {closest(name, self.keys) for name in seen - self.keys.keys()}
+        unknown = () if reading.faults.full else seen - self.keys.keys()
+        meant = {closest(name, self.keys) for name in unknown}
         for field in self.fields:
             # A misspelt key has been told, with the right one beside it.
             if field.required and field.key not in seen | meant:

@@ -97,7 +97,7 @@ def read(text: str, faults: Faults) -> Node | None:
         return None
     try:
         return _Builder(text.removeprefix("\ufeff"), faults).document()
-    except _TooDeepError:
+    except _EnoughError:
         return None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -111,8 +111,8 @@ def read(text: str, faults: Faults) -> Node | None:
     return None
 
 
-class _TooDeepError(Exception):
-    """Told already; nothing behind it is read."""
+class _EnoughError(Exception):
+    """Too deep, or too much is wrong: told already, and nothing behind it is read."""
 
 
 class _Builder:
@@ -144,9 +144,11 @@ class _Builder:
 
     def _node(self, event: Any, depth: int) -> Node:
         place = self._place(event)
+        if self.faults.left_out:
+            raise _EnoughError
         if depth > DEEPEST:
             self.faults.add(f"Nested deeper than {DEEPEST} levels.", place, "No key needs that.")
-            raise _TooDeepError
+            raise _EnoughError
         if isinstance(event, AliasEvent):
             self.faults.add(f"An alias, {code('*' + str(event.anchor))}.", place, "Write the value itself.")
             return Node("broken", place)
