@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.entry.working import process
+from tests.entry.working import ROOT, process
 
 if TYPE_CHECKING:
     from tests.entry.conftest import Prompt
@@ -211,6 +212,16 @@ class TestSimulate:
             "100 %  Mon 2026-03-30 00:00 +0200  1 h bake, error-rate, approval, "
             "freeze weekends from Sat 2026-03-28 00:45 +0100, a person",
         ]
+
+    def test_the_one_of_the_documents(self, canary: Prompt, working: Working) -> None:
+        text = (ROOT / "docs" / "rules.md").read_text("utf-8")
+        config, shown = (re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL) for kind in ("yaml", "text"))
+        assert config is not None
+        assert shown is not None
+        working.put(".github/canary.yaml", config[1])
+        assert "canary rules simulate checkout --from 2026-03-27T22:45\n" in text
+        words = ("rules", "simulate", "checkout", "--from", "2026-03-27T22:45")
+        assert canary(*words, folder=working.folder).out == shown[1]
 
     def test_own_steps_and_a_freeze_that_is_lifted(self, canary: Prompt, shop: Working) -> None:
         words = ("--from", "2026-03-28T10:00Z", "--step", "40", "--step", "100", "--lift", "weekends")

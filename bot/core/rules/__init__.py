@@ -7,6 +7,8 @@ all keys is in ``keys``; ``docs/rules.md`` shows them.
 
 from bot.core.rules.nodes import LARGEST_FILE
 from bot.core.rules.reading import Checked, adjusted, check, named_files, read_config, read_rules
+from bot.core.rules.strictness import looser_rules, merge
+from bot.core.rules.telling import changes, explain
 from bot.core.rules.values import CONFIG_PATH, Config, GateRule, RuleSet, ServiceConfig, Step, Who
 
 __all__ = [
@@ -20,7 +22,11 @@ __all__ = [
     "Step",
     "Who",
     "adjusted",
+    "changes",
     "check",
+    "explain",
+    "looser_rules",
+    "merge",
     "named_files",
     "read_config",
     "read_rules",

@@ -196,7 +196,7 @@ CONFIG_FIELDS = (
     Field(
         "services",
         MapOf(SERVICE, "service"),
-        "What differs for one service: its name, or `namespace/name`.",
+        "What differs for one service, by its name.",
     ),
     Field(
         "gates",
