@@ -152,6 +152,7 @@ class TestVerdict:
 
         (move,) = line.moves()
         assert (str(move.evidence), move.pull, move.recorded_in) == (evidence, 7, "b" * 40)
+        assert move.weights == (0, now.percent_of("a-2"))
 
     def test_the_last_word_counts(self, line: Line) -> None:
         later = replace(RECORD, weight=50, steps=(50, 100))
@@ -196,6 +197,48 @@ class TestVerdict:
         line.add("Repaired", {UNIT: at(25)})
 
         assert line.evidence() == ["unreadable", "by-hand"]
+
+    def test_a_file_that_moves(self, line: Line) -> None:
+        there = Unit("b.yaml#shop/a")
+        line.add(RECORD, {UNIT: at(25)})
+        moved = Landed(
+            "e" * 40, NOON, "mona", "mona", "Folders", False, {"a.yaml": {}, "b.yaml": {there: at(60)}}
+        )
+        line.landed.append(moved)
+
+        move = line.moves()[1]
+        assert (move.unit, move.before, move.rollout) == (there, {"a-1": 75, "a-2": 25}, RECORD)
+
+    @pytest.mark.parametrize(
+        ("message", "note"),
+        [
+            pytest.param("Fix", "No trailers. It equals the rollout's step to 50 %.", id="plain"),
+            pytest.param("a: 25 % → 50 % (#8)", "By hand, or a squash that lost the trailers", id="squash"),
+            pytest.param("Merge (#8)\n\nCanary-Promoted-By: rules", "says who promoted", id="promoted"),
+        ],
+    )
+    def test_words_on_what_has_no_trailers(self, message: str, note: str, line: Line) -> None:
+        line.add(RECORD, {UNIT: at(25)})
+        line.add(message, {UNIT: at(50)})
+
+        assert note in line.moves()[1].note
+
+    @pytest.mark.parametrize(
+        ("then", "evidence"),
+        [
+            pytest.param(at(25), ["agrees", "agrees"], id="true in its own commit: told once"),
+            pytest.param(at(40), ["agrees", "agrees", "contradicts"], id="a lie is told all the same"),
+        ],
+    )
+    def test_a_merge_that_does_nothing_to_the_file(
+        self, then: Split, evidence: list[str], line: Line
+    ) -> None:
+        line.held = {"b" * 40: then}
+        line.add(RECORD, {UNIT: at(25)})
+        line.add(replace(RECORD, weight=50, step=2), {UNIT: at(50)})
+        line.add("Merge pull request #7 from shop/v2", None, said(RECORD), touched=False)
+
+        assert line.evidence() == evidence
 
     def test_trailers_without_their_file(self, line: Line) -> None:
         line.add(RECORD, touched=False)
@@ -274,6 +317,7 @@ class TestWho:
 
     def test_told(self) -> None:
         assert told({"b": 25, "a": 75}) == "a 75 %, b 25 %"
+        assert told({"b": 50, "a": 50}) == "a 50 %, b 50 %"
         assert told({}) == "nothing for anybody"
 
 
@@ -357,6 +401,28 @@ class TestRules:
 
         (move,) = line.moves()
         assert (move.evidence, move.unit.route) == (Evidence.AGREES, "http[1]")
+
+    def test_by_where_it_leads_where_its_conditions_changed(self, line: Line) -> None:
+        record = replace(RECORD, service=self.rule(0).service, route="http[0]~12345678")
+        line.add("Mesh", {self.rule(0, "12345678"): ALL_STABLE})
+        line.add(record, {self.rule(0, "12340000"): split(news=100), self.rule(1, "99995678"): at(25)})
+
+        (move,) = line.moves()
+        assert (move.evidence, move.unit.route) == (Evidence.AGREES, "http[1]")
+
+    def test_the_same_fingerprint_comes_before_a_like_one(self, line: Line) -> None:
+        record = replace(RECORD, service=self.rule(0).service, route="http[0]~12345678")
+        line.add("Mesh", {self.rule(0, "99995678"): ALL_STABLE, self.rule(1, "12345678"): ALL_STABLE})
+        line.add(record, {self.rule(0, "99995678"): ALL_STABLE, self.rule(1, "12345678"): at(25)})
+
+        (move,) = line.moves()
+        assert (move.evidence, move.unit.route) == (Evidence.AGREES, "http[1]")
+
+    def test_another_fingerprint_is_the_same_rule_at_its_place(self, line: Line) -> None:
+        line.add("Mesh", {self.rule(0, "12345678"): ALL_STABLE})
+        line.add("By hand", {self.rule(0, "99990000"): at(25)})
+
+        assert line.evidence() == ["by-hand"]
 
     def test_a_record_without_a_route_means_the_only_rule_with_a_choice(self, line: Line) -> None:
         record = replace(RECORD, service=self.rule(0).service)
