@@ -210,6 +210,21 @@ class TestVerdict:
         assert (move.unit, move.before, move.rollout) == (there, {"a-1": 75, "a-2": 25}, RECORD)
 
     @pytest.mark.parametrize(
+        ("last", "now"),
+        [
+            pytest.param(replace(RECORD, weight=0, step="rollback"), at(0), id="rolled back"),
+            pytest.param(replace(RECORD, weight=100, step=3), at(100), id="done"),
+        ],
+    )
+    def test_a_hand_after_the_end_belongs_to_no_rollout(self, last: Record, now: Split, line: Line) -> None:
+        line.add(RECORD, {UNIT: at(25)})
+        line.add(last, {UNIT: now})
+        line.add("Fix", {UNIT: at(60)})
+
+        move = line.moves()[2]
+        assert (move.evidence, move.rollout, move.weights) == (Evidence.BY_HAND, None, (None, None))
+
+    @pytest.mark.parametrize(
         ("message", "note"),
         [
             pytest.param("Fix", "No trailers. It equals the rollout's step to 50 %.", id="plain"),
