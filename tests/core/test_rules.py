@@ -8,7 +8,7 @@ import pytest
 
 from bot.adapters.rulebook import built_in
 from bot.core.problems import Declined
-from bot.core.rules import Config, ServiceConfig, read_config, read_rules
+from bot.core.rules import Config, ServiceConfig, Who, check, read_config, read_rules
 
 IDS = built_in().ids
 GOOD = """\
@@ -92,3 +92,82 @@ def test_what_is_no_configuration(text: str) -> None:
     with pytest.raises(Declined) as error:
         read_config(text, IDS)
     assert {p.code for p in error.value.problems} == {"config-invalid"}
+
+
+SETS = built_in().sets
+
+
+@pytest.mark.parametrize(
+    ("written", "who"),
+    [
+        pytest.param("write", Who("role", "write"), id="a role"),
+        pytest.param("codeowners", Who("codeowners"), id="the owners of the manifest"),
+        pytest.param("acme/sre", Who("team", "acme/sre"), id="a team"),
+        pytest.param('"@acme/sre"', Who("team", "acme/sre"), id="a team as it is mentioned"),
+        pytest.param("mona", Who("user", "mona"), id="a user"),
+        pytest.param("martin", Who("user", "martin"), id="a user who is nearly called like a role"),
+        pytest.param('"@wirte"', Who("user", "wirte"), id="a user who is called like a misspelt role"),
+        pytest.param('"@write"', Who("user", "write"), id="a user who is called like a role"),
+        pytest.param("wirte", None, id="a misspelt role is no user"),
+        pytest.param("-mona", None, id="no login"),
+        pytest.param("acme/sre/x", None, id="no team"),
+        pytest.param("acme/", None, id="half a team"),
+        pytest.param("5", None, id="a number"),
+    ],
+)
+def test_who_may(written: str, who: Who | None) -> None:
+    checked = check(f"version: 1\npermissions: {{promote: [{written}]}}\n", SETS)
+    assert (checked.config.may("promote") if checked.config is not None else None) == (who and (who,))
+
+
+def test_permissions_of_a_service_stand_instead_of_the_files() -> None:
+    text = "permissions: {promote: [admin], hold: [read]}\nservices: {a: {permissions: {promote: [mona]}}}\n"
+    config = check(f"version: 1\n{text}", SETS).config
+    assert config is not None
+    assert [str(one) for one in config.may("promote", "a")] == ["@mona"]
+    assert [str(one) for one in config.may("promote", "b")] == ["everyone with the role admin"]
+    assert [str(one) for one in config.may("hold", "a")] == ["everyone with the role read"]
+    assert [str(one) for one in config.may("rollback", "a")] == ["everyone with the role triage"]
+
+
+def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
+    text = (
+        "version: 1\nrules: deploy/mine.yaml\nservices: {a: {gates: [slow]}}\ngates: {slow: {reviewers: 2}}\n"
+    )
+    checked = check(text, SETS, files={"deploy/mine.yaml": GOOD})
+    assert checked.problems == ()
+    assert [step.gates for step in checked.rules_of("a").steps] == [("slow",), ()]
+    assert [step.gates for step in checked.rules_of("b").steps] == [(), ()]
+    assert checked.rules_of("a").gates["slow"].reviewers == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "timezone: UTC",
+        "permissions: {}",
+        "freezes: []",
+        "gates: {}",
+        "four-eyes: true",
+        "auto: true",
+        "on-fail: hold",
+        "overlap: queue",
+        "naming: commit-sha",
+        "labels: []",
+        "reviewers: []",
+        "locked: []",
+        "rules: cautious",
+        "rules: deploy/mine.yaml",
+        "services: {a: {rules: cautious}}",
+        "services: {a: {gates: []}}",
+        "services: {a: {permissions: {}}}",
+        "services: {a: {four-eyes: false}}",
+    ],
+)
+def test_what_the_service_does_not_follow_is_refused(line: str) -> None:
+    with pytest.raises(Declined) as error:
+        read_config(f"version: 1\n{line}\n", IDS)
+    (problem,) = error.value.problems
+    assert problem.message.endswith("is planned; this version cannot follow it.")
+    assert problem.place is not None
+    assert problem.place.line == 2

@@ -72,9 +72,9 @@ class Shape(Protocol):
         """Give it as JSON Schema, draft 7."""
 
 
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """Give the known word that was meant by a misspelt one."""
-    close = difflib.get_close_matches(word[:_COMPARED], list(known), n=1)
+def closest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """Give the known word that was meant by a misspelt one; ``cutoff`` is how alike they must be, 0 to 1."""
+    close = difflib.get_close_matches(word[:_COMPARED], list(known), n=1, cutoff=cutoff)
     return close[0] if close else None
 
 

@@ -119,7 +119,8 @@ class Person:
                 return Who("codeowners") if value == "codeowners" else Who("role", value)
             if (team := _TEAM.fullmatch(value)) is not None:
                 return Who("team", team[1])
-            close = closest(value.lower(), words)
+            # Strict: people are called Martin, too.
+            close = closest(value.lower(), words, cutoff=0.8)
             if close is not None and not value.startswith("@"):
                 other = _USER.fullmatch(value) is not None and value.lower() != close
                 hint = f' A user of that name is written `"@{value}"`.' if other else ""
