@@ -176,7 +176,9 @@ class TestCredentials:
             except Unasked as failure:
                 said = failure.reason
                 # A traceback would show the request, and with it the token.
-                hidden = failure.__suppress_context__ or failure.__context__ is None
+                hidden = failure.__cause__ is None and (
+                    failure.__suppress_context__ or failure.__context__ is None
+                )
             assert hidden
         # The rubbish itself is somebody else's header, which httpcore's debug log shows as it came.
         logged = "\n".join(r.getMessage() for r in caplog.records if "Location" not in r.getMessage())

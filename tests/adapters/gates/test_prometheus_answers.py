@@ -156,6 +156,14 @@ def test_both_revisions_are_asked_about_the_same_moment() -> None:
     assert sum("time=1793629925.250" in head for head in server.heads) == 6
 
 
+def test_absence_is_good_where_the_samples_show_that_somebody_looked() -> None:
+    """A counter of panics is not there before the first one; the requests that were counted are."""
+    verdict, server = judged(vector(), FRESH, ENOUGH, gate=replace(GATE, no_data="pass"))
+    assert verdict.outcome is Outcome.PASS
+    asked = [parse_qs(urlsplit(head.split()[1]).query)["query"][0] for head in server.heads]
+    assert "timestamp(b{" in asked[1]
+
+
 def test_one_question_to_a_server_that_does_not_answer() -> None:
     _, server = judged(answer({}, 500))
     assert server.connections == 1

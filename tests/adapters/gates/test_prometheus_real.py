@@ -123,6 +123,11 @@ def test_no_data_and_nobody_who_looked(gates: PrometheusGates) -> None:
     assert verdict.outcome is INCONCLUSIVE
 
 
+def test_no_data_where_absence_is_good(gates: PrometheusGates) -> None:
+    query = parse('sum(rate(http_panics_total{revision="{revision}"}[{window}]))')
+    assert judged(gates, replace(STEADY, query=query, no_data="pass")).outcome is PASS
+
+
 def test_nothing_divided_by_nothing(gates: PrometheusGates) -> None:
     verdict = judged(gates, replace(STEADY, min_samples=0), "checkout-idle")
     assert (verdict.outcome, verdict.value, verdict.reason) == (INCONCLUSIVE, None, "The value is NaN.")
