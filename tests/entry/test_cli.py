@@ -28,6 +28,7 @@ DOORS = (
     "sandbox",
     "app-manifest",
     "doctor",
+    "audit",
     "version",
 )
 HEAVY = ("github", "fastapi", "uvicorn", "pydantic", "rich", "ruamel", "markdown_it", "structlog", "jinja2")

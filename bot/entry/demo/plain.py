@@ -155,7 +155,8 @@ def _entries(spec: Any, route: str) -> list[dict[str, Any]]:
         entry
         for section in _SECTIONS
         for place, rule in enumerate(_at(spec, section) or [])
-        if route and route in {_at(rule, "name"), f"{section}[{place}]"}
+        # Behind ``~`` stands what the bot knows the rule again by; nothing moves rules here.
+        if route and route.partition("~")[0] in {_at(rule, "name"), f"{section}[{place}]"}
         for entry in _at(rule, "route") or []
     ]
 
