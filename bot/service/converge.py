@@ -198,6 +198,7 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
         change.split,
         rules,
         gate,
+        remark=change.remark,
         starts_workflows=desk.repo.starts_workflows,
     )
     step = proposing.rewrite(desk, step, step.proposal, body)

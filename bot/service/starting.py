@@ -128,7 +128,8 @@ def draft(case: Case, command: c.Canary) -> Draft:
     if refused:
         raise Declined(*refused)
     content = edited(target, started.split, started.template_name)
-    cautions = owning.cautions(target, holder, started.split)
+    need_record(started.record, target.place)
+    cautions = owning.cautions(target, holder, started.split) + owning.left_unread(desk.repo, target, sha)
     return Draft(target, origin, started, rules, content, cautions)
 
 
@@ -288,7 +289,6 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
     _check_head(case, command.sha)
     plan = draft(case, command)
     record = plan.started.record
-    need_record(record, plan.held.place)
     if pull.from_fork:
         raise _fork(plan, service, command)
     if not plan.changes or (_begins_nothing(plan) and not desk.rehearsal):
@@ -296,7 +296,6 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
         if one.target is not None and armed is not None and armed.comment == record.comment:
             return _armed_outcome(case, armed, one.target, one.before, None)  # an interrupted try did it
         return _unchanged(case, plan, command, armed, "in this pull request ")
-    plan = _with_unread(case, plan, pull.head_sha)
     reason = f"Asked for by {record.requested_by} on #{pull.number}. {proposing.rules_line(plan.rules, record.weight)}"
     message = report.commit_message(record, 0, reason)
     try:
@@ -378,12 +377,6 @@ def _remarks(plan: Draft) -> list[str]:
         *([scale] if scale else []),
         *(f"**Note** · {report.problem_text(c, with_code=True)}" for c in plan.cautions),
     ]
-
-
-def _with_unread(case: Case, plan: Draft, sha: str) -> Draft:
-    """Give a draft with what a reader should know of the files that nobody read; ``sha`` is where it was made."""
-    unread = owning.left_unread(case.desk.repo, plan.held, sha)
-    return replace(plan, cautions=(*plan.cautions, *unread)) if unread else plan
 
 
 def _begins_nothing(plan: Draft) -> bool:
@@ -468,7 +461,6 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         return _start_outcome(case, earlier, None)
     plan = draft(case, command)
     record = plan.started.record
-    need_record(record, plan.held.place)
     if earlier is not None and (earlier.proposal.rollout, earlier.proposal.weight) == (
         record.rollout,
         record.weight,
@@ -478,7 +470,6 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         return case.outcome("already", "already", text, record, pull=earlier.pull.number)
     if not plan.changes:
         return _unchanged(case, plan, command, None, "")
-    plan = _with_unread(case, plan, standing.tip)
     proposal = Proposal(
         kind="start",
         service=service.key,

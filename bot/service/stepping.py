@@ -82,6 +82,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
             change.split,
             rules,
             gate,
+            remark=change.remark,
             starts_workflows=desk.repo.starts_workflows,
         ),
     )

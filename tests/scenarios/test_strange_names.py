@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import report
+from tests.scenarios.moves import sweep
 from tests.scenarios.test_finding import MESH, add, deployed
 from tests.scenarios.test_targets import GATEWAY, ISTIO, LEGACY, RELEASE
 
@@ -143,6 +144,15 @@ class TestScale:
         number = deployed(stage, {MESH: self.SMALL})
         stage.merge(number)
         stage.say(number, "/canary storefront 25")
+        assert "The weights sum to 100 now" in body(stage)
+
+    def test_a_step_also_when_it_is_rebuilt(self, stage: Stage) -> None:
+        number = feature(stage, self.SMALL)
+        stage.say(number, "/canary 10 25 100")
+        stage.merge(number)
+        assert "The weights sum to 100 now" in body(stage)
+        stage.push("main", b"# A remark.\n" + stage.read(path=MESH), path=MESH)
+        sweep(stage)
         assert "The weights sum to 100 now" in body(stage)
 
     def test_a_rollback_from_weights_that_serve_nobody(self, stage: Stage) -> None:
