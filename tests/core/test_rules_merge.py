@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.adapters.rulebook import built_in
-from bot.core.rules import Config, Who, check
+from bot.core.rules import Config, Who, adjusted, check
 from bot.core.rules.keys import LOCKABLE
 from bot.core.rules.strictness import LOOSER, looser_rules, merge
 
@@ -189,3 +191,55 @@ class TestDefinition:
         assert found.may("promote") == found.may("cancel") == (Who("role", "admin"),)
         assert found.origins["permissions.cancel"].path == "repo.yaml"
         assert found.origins["permissions.promote"].path == "org.yaml"
+
+
+LINES = {
+    "rules": ["rules: standard", "rules: cautious", "rules: fast", "rules: manual", "rules: blue-green"],
+    "auto": ["auto: true", "auto: false"],
+    "on-fail": ["on-fail: hold", "on-fail: rollback"],
+    "four-eyes": ["four-eyes: true", "four-eyes: false"],
+    "gates": ["gates: {error-rate: {query: up, max: 9}}", "gates: {error-rate: {query: up, max: 1}}"],
+    "services": [
+        "services: {shop: {rules: fast}}",
+        "services: {shop: {four-eyes: false, gates: [error-rate]}}",
+    ],
+}
+
+
+def files(*, organisation: bool) -> st.SearchStrategy[str]:
+    keys = [key for key in LINES if key != "services" or not organisation]
+    return st.fixed_dictionaries({}, optional={key: st.sampled_from(LINES[key]) for key in keys}).map(
+        lambda chosen: "".join(f"{line}\n" for line in chosen.values())
+    )
+
+
+class TestNoWayAround:
+    """Whatever a repository writes beside it: where the merge is taken, what is locked is not looser."""
+
+    @given(
+        files(organisation=True),
+        files(organisation=False),
+        st.sampled_from(["standard", "cautious", "manual"]),
+    )
+    def test_rules(self, theirs: str, ours: str, rules_id: str) -> None:
+        lines = [line for line in theirs.splitlines() if not line.startswith("rules:")]
+        org = config("\n".join([*lines, f"rules: {rules_id}", "locked: [rules]", ""]), organisation=True)
+        read = check(f"version: 1\n{ours}", SETS)
+        if read.config is None:
+            return
+        found = merge(org, read.config, SETS)
+        if not isinstance(found, Config):
+            return
+        want = adjusted(SETS[rules_id], org, "")
+        for service in ("shop", "other"):
+            assert looser_rules(want, adjusted(SETS[found.rules_for(service)], found, service)) == ()
+
+    @given(files(organisation=True), files(organisation=False))
+    def test_four_eyes(self, theirs: str, ours: str) -> None:
+        lines = [line for line in theirs.splitlines() if not line.startswith("four-eyes:")]
+        org = config("\n".join([*lines, "four-eyes: true", "locked: [four-eyes]", ""]), organisation=True)
+        read = check(f"version: 1\n{ours}", SETS)
+        found = merge(org, read.config, SETS) if read.config is not None else ()
+        if isinstance(found, Config):
+            assert found.four_eyes_for("shop")
+            assert found.four_eyes_for("other")
