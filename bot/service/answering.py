@@ -76,7 +76,7 @@ def _rules_of(case: Case) -> RuleSet:
 
 
 def _armed_line(case: Case) -> list[str]:
-    from bot.service.starting import armed_record  # noqa: PLC0415 - ``starting`` builds on this layer
+    from bot.service.drafting import armed_record  # noqa: PLC0415 - ``drafting`` builds on this layer
 
     armed = armed_record(case.desk, case.scene.pull, case.service)
     if armed is None:

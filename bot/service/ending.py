@@ -13,10 +13,11 @@ from bot.core.text import code
 from bot.core.trailers import CANCEL
 from bot.ports import Moved, Refused
 from bot.service import proposing
+from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.converge import converge
+from bot.service.drafting import last_record
 from bot.service.reading import Held, read_file
 from bot.service.scene import Kind
-from bot.service.starting import HeadMoved, check_own, last_record, twice, with_content
 from bot.service.verbs import drifted, need_rollout
 
 if TYPE_CHECKING:

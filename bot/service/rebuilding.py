@@ -109,7 +109,10 @@ def _on_hand_edit(desk: Desk, standing: Standing, change: Change, step: Ours) ->
     base = standing.held
     if held.version.split == change.split:
         if base is None or keeps_others(desk.repo, step.pull, base, held, change.record.route):
-            return "A person committed to this branch: it is kept, and the bot has stopped rewriting it.", True
+            return (
+                "A person committed to this branch: it is kept, and the bot has stopped rewriting it.",
+                True,
+            )
         return (
             "A person committed to this branch: the traffic of other rules than the rollout's is not what it was. The "
             "bot has stopped rewriting it and will not merge it by itself; a person may.\n\n"

@@ -24,10 +24,10 @@ from bot.manifests.workload import SERVICE
 from bot.ports import Moved, Refused
 from bot.service import owning, proposing
 from bot.service.checks import plan_check, quiet_checks
+from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.desk import no_namespace
 from bot.service.reading import Held, read_held
 from bot.service.scene import Kind
-from bot.service.starting import HeadMoved, check_own, twice, with_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -426,7 +426,7 @@ def _reopen(case: Case, standing: Standing, home: Ours) -> None:
 
 def _armed(case: Case) -> Record | None:
     """Give the record of a rollout that begins when this open pull request is merged."""
-    from bot.service.starting import armed_record  # noqa: PLC0415 - keeps the verbs importable alone
+    from bot.service.drafting import armed_record  # noqa: PLC0415 - keeps the verbs importable alone
 
     if case.scene.kind is not Kind.OPEN:
         return None
