@@ -46,7 +46,7 @@ CASES = [
     (
         "rules: cautious",
         'gates: {other: {query: "up", max: 1}}',
-        'gates: {error-rate: {query: "0", max: 1}}',
+        'gates: {error-rate: {query: "down", max: 1}}',
         "its gate `error-rate` asks another query",
     ),
     ("rules: standard", "rules: cautious", "rules: blue-green", "it goes from 0 % to 100 %, and not to 5 %"),
@@ -88,9 +88,9 @@ CASES = [
         "adds to what the organisation allows",
     ),
     (
-        "gates: {errors: {query: up, max: 0.01, min-requests: 100}}",
-        "gates: {errors: {query: up, max: 0.001, min-requests: 200}}",
-        "gates: {errors: {query: up, max: 0.1, min-requests: 10}}",
+        "gates: {errors: {query: up, max: 0.01, samples: count(up), min-requests: 100}}",
+        "gates: {errors: {query: up, max: 0.001, samples: count(up), min-requests: 200}}",
+        "gates: {errors: {query: up, max: 0.1, samples: count(up), min-requests: 10}}",
         "has the limit 0.1 instead of 0.01",
     ),
     (

@@ -13,7 +13,7 @@ from bot.core.recurrence import Recurrence, RuleError, never_ends, parse
 from bot.core.rules.composite import Field, ListOf, MapOf, Record
 from bot.core.rules.shapes import BROKEN, Choice, Duration, Flag, Number, Text, Whole
 from bot.core.rules.values import DEFAULT_ROLES, ON_FAIL, OVERLAPS, GateRule, ServiceConfig, Step
-from bot.core.rules.words import Day, Naming, Person, RulesName, RuleText, Zone
+from bot.core.rules.words import Day, Naming, Person, Query, RulesName, RuleText, Zone
 
 if TYPE_CHECKING:
     from bot.core.rules.nodes import Node
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAMED = Text(NAME, "a name of small letters, digits and `-`", "Write it like `error-rate`.")
+_SERVER = Text(
+    NAME, "a server's name", "Write the name that the operator's settings give to its address, like `main`."
+)
 _TITLE = Text(r"[^`]{1,100}", "a name of at most 100 characters, without back-ticks", "Write a few words.")
 _MOMENT = timedelta(minutes=1)
 ALL = 100
@@ -46,12 +49,18 @@ def _gate(values: dict[str, Any], reading: Reading, node: Node, at: At) -> Any:
         said = f"`{missing}` is missing: the gate `{name}` compares its query with a limit."
         reading.faults.add(said, node.place, f"Add `{missing}:`.")
         return BROKEN
+    if values.get("min-requests") and "samples" not in given:
+        said = f"`samples` is missing: the gate `{name}` wants a number of requests, and nothing counts them."
+        reading.faults.add(said, node.place, "Add `samples:` with a query that counts them.")
+        return BROKEN
     return GateRule(
         query=values.get("query"),
         max=values.get("max"),
         min_requests=values.get("min-requests", 0),
         window=values.get("window", timedelta(0)),
         reviewers=values.get("reviewers", 0),
+        samples=values.get("samples"),
+        server=values.get("server", ""),
     )
 
 
@@ -122,10 +131,14 @@ GATES = MapOf(
     Record(
         "",
         (
-            Field("query", Text(what="a query"), "PromQL with one number as its answer."),
+            Field("query", Query(), "PromQL with one number as its answer."),
             Field("max", Number(), "The gate passes at this value or below it."),
             Field(
-                "min-requests", Whole(0, 10**9), "With fewer requests in the window the gate is inconclusive."
+                "min-requests", Whole(0, 10**9), "With fewer samples in the window the gate is inconclusive."
+            ),
+            Field("samples", Query(), "PromQL that counts what the answer rests on."),
+            Field(
+                "server", _NAMED, "Which of the operator's Prometheus servers; an address never stands here."
             ),
             Field("window", Duration(_MOMENT), "What the query looks at; put in for `{window}`."),
             Field("reviewers", Whole(1, 10), "Instead of a query: how many people must approve the step."),

@@ -129,6 +129,10 @@ def _next(rules: RuleSet, weight: int) -> int:
 def _looser_gate(old: GateRule, new: GateRule) -> Iterator[str]:
     if old.query != new.query:
         yield "asks another query"
+    if old.server != new.server:
+        yield "asks another server"
+    if old.samples is not None and old.samples != new.samples:
+        yield "counts other samples"
     if (new.max or 0) > (old.max or 0):
         yield f"has the limit {new.max:g} instead of {old.max or 0:g}"
     if new.min_requests < old.min_requests:

@@ -45,8 +45,9 @@ class Who:
 class GateRule:
     """One gate: a metric below its limit, or approvals.
 
-    ``max`` has the query's unit; ``window`` is what the query looks at, put in for ``{window}``. Below
-    ``min_requests`` the answer is inconclusive. ``reviewers`` is a number of people, for a gate without a query.
+    ``max`` has the query's unit; ``window`` is what the query looks at, put in for ``{window}``. ``samples`` is a query
+    that counts what the answer rests on; below ``min_requests`` the answer is inconclusive. ``server`` is a name of
+    the operator's, empty for the only one. ``reviewers`` is a number of people, for a gate without a query.
     """
 
     query: str | None = None
@@ -54,6 +55,8 @@ class GateRule:
     min_requests: int = 0
     window: timedelta = timedelta(0)
     reviewers: int = 0
+    samples: str | None = None
+    server: str = ""
 
     def __str__(self) -> str:
         """Say it in words."""

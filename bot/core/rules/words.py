@@ -9,6 +9,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from bot.core import promql
+from bot.core.problems import Declined
+from bot.core.promql import LONGEST as LONGEST_QUERY
 from bot.core.recurrence import LONGEST as LONGEST_RULE
 from bot.core.rules.shapes import BROKEN, Text, closest, shown, suggestion
 from bot.core.rules.values import NAMINGS, ROLES, Who
@@ -142,6 +145,29 @@ class Person:
                 {"type": "string", "pattern": f"^(?:{_TEAM.pattern}|{_USER.pattern})$"},
             ]
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """PromQL with places for values, as ``bot.core.promql`` takes it; its text."""
+
+    def read(self, reading: Reading, node: Node, at: At) -> Any:
+        """Give the value, or tell what is wrong with it."""
+        text = Text(what="a query", longest=LONGEST_QUERY).read(reading, node, at)
+        if text is BROKEN:
+            return BROKEN
+        try:
+            promql.parse(text)
+        except Declined as declined:
+            for problem in declined.problems:
+                remedy = problem.remedy or "Try it in Prometheus, with values in its places."
+                reading.faults.add(f"`{at.key}` is no query: {problem.message}", at.place, remedy)
+            return BROKEN
+        return text
+
+    def schema(self, known_rules: tuple[str, ...]) -> dict[str, Any]:  # noqa: ARG002
+        """Give it as JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY}
 
 
 @dataclass(frozen=True, slots=True)
