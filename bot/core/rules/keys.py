@@ -138,7 +138,7 @@ GATES = MapOf(
             ),
             Field("samples", Query(), "PromQL that counts what the answer rests on."),
             Field(
-                "server", _NAMED, "Which of the operator's Prometheus servers; an address never stands here."
+                "server", _SERVER, "Which of the operator's Prometheus servers; an address never stands here."
             ),
             Field("window", Duration(_MOMENT), "What the query looks at; put in for `{window}`."),
             Field("reviewers", Whole(1, 10), "Instead of a query: how many people must approve the step."),
