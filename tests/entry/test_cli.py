@@ -28,6 +28,7 @@ DOORS = (
     "sandbox",
     "app-manifest",
     "doctor",
+    "rules",
     "audit",
     "version",
 )
