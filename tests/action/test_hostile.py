@@ -184,7 +184,6 @@ VALUES = [
         b"revisionName: customer-v3", f'revisionName: "a,line=1::{TAG}\\r::x"'.encode(), id="a revision"
     ),
     pytest.param(b"percent: 100", f'percent: "100\\n::set-output name=a::{TAG}"'.encode(), id="a percent"),
-    pytest.param(b"percent: 100", b"percent: {{ .Values.PWNED }}", id="a template"),
     pytest.param(b"percent: 100", f'percent: 90\n    "::error::{TAG}": 1'.encode(), id="a key"),
     pytest.param(b"kind: Service", f'kind: Service\n"a\\n::error::{TAG}": [}}'.encode(), id="no YAML"),
 ]
@@ -218,7 +217,17 @@ def test_names_of_files(shop: Shop, path: str) -> None:
 @pytest.mark.parametrize("path", [f"apps/a\n::error::{TAG}.yaml", f"apps/\u202e{TAG}\u2028.yaml"])
 def test_names_of_files_that_no_annotation_can_tell(shop: Shop, path: str) -> None:
     shop.feature(VERSION_4.replace(b"percent: 100", b"percent: 90"), path=path)
-    assert (shop.last.status, shop.last.log.commands) == (1, ())
+    aside(shop)
+
+
+def test_a_template(shop: Shop) -> None:
+    shop.feature(VERSION_4.replace(b"percent: 100", f"percent: {{{{ .Values.{TAG} }}}}".encode()))
+    aside(shop)
+
+
+def aside(shop: Shop) -> None:
+    """What the bot does not edit is told and does not fail: a required check must not block for ever."""
+    assert (shop.last.status, shop.last.decision, shop.last.log.commands) == (0, "none", ())
     assert TAG in shop.last.summary
     inert(shop, shop.last)
 
