@@ -16,7 +16,7 @@ from bot.manifests import workload
 from bot.ports import Missing, Refused
 from bot.service import proposing
 from bot.service.comparing import held_at_origin, keeps_others, moves
-from bot.service.owning import Paths
+from bot.service.owning import by_a_program
 from bot.service.reading import Service, read_file
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from bot.ports import Pull
     from bot.service.desk import Desk
     from bot.service.reading import Held, Touched
-
-_DOUBTFUL = frozenset({"templates", "vendor"})  # folders whose names raise a doubt, and prove nothing
 
 
 @dataclass(slots=True)
@@ -114,11 +112,8 @@ def _not_ours_at(desk: Desk, pull: Pull, path: str) -> Problem | None:
 
 
 def _not_ours(desk: Desk, pull: Pull, path: str, content: bytes) -> Problem | None:
-    """Give why a file is a program's and not a person's; the tree is listed only where its path raises the doubt."""
-    doubtful = not _DOUBTFUL.isdisjoint(path.split("/")[:-1])
-    beside = Paths(desk.repo, pull.head_sha) if doubtful else None
     try:
-        return generated.refusal(path, pull.base_ref, paths=beside, content=content)
+        return by_a_program(desk.repo, path, content, pull.base_ref, pull.head_sha)
     except Missing:  # a fork that went away: nothing can be listed
         return generated.refusal(path, pull.base_ref, content=content)
 

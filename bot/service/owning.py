@@ -27,7 +27,7 @@ MOST_NEIGHBOURS = 20  # files of the folder that are read for a controller that 
 _TELLING = ("rollout", "canary", "canaries", "flagger")  # in the names of files of such controllers
 
 
-_DOUBTFUL = frozenset({"templates", "vendor"})
+_DOUBTFUL = frozenset({"templates", "vendor"})  # folders whose names raise a doubt, and prove nothing
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ class Paths:
         return path in self._all
 
 
+def by_a_program(repo: Repository, path: str, content: bytes, branch: str, sha: str) -> Problem | None:
+    """Give why a file is a program's and not a person's; the tree is listed only where its path raises the doubt.
+
+    Raises:
+        Missing: There is no such commit.
+    """
+    doubtful = not _DOUBTFUL.isdisjoint(path.split("/")[:-1])
+    beside = Paths(repo, sha) if doubtful else None
+    return generated.refusal(path, branch, paths=beside, content=content)
+
+
 def check_file(repo: Repository, held: Held, holder: Holder, branch: str, sha: str) -> None:
     """Refuse a file that a program writes, and an object whose split somebody else sets.
 
@@ -59,11 +70,7 @@ def check_file(repo: Repository, held: Held, holder: Holder, branch: str, sha: s
         Declined: ``generated-branch``, ``vendored-file``, ``helm-template``, ``generated-file``,
             ``foreign-controller``.
     """
-    path, content = held.file.path, held.file.content
-    # A folder's name alone proves nothing: what lies beside it is asked for, and only then.
-    doubtful = not _DOUBTFUL.isdisjoint(path.split("/")[:-1])
-    beside = Paths(repo, sha) if doubtful else None
-    refused = generated.refusal(path, branch, paths=beside, content=content)
+    refused = by_a_program(repo, held.file.path, held.file.content, branch, sha)
     if refused is not None:
         raise Declined(refused)
     problems = owners.verdict(holder) or owners.named_by(holder, _files(repo, held, sha))

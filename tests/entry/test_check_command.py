@@ -155,9 +155,11 @@ class TestTree:
 
         found = canary("check", ".", "--format", "json", folder=working.folder).json["findings"]
         named = canary("check", "out/x.yaml", folder=working.folder)
+        folder = canary("check", "out", folder=working.folder)
 
         assert {f["path"] for f in found if f["level"] == "error"} == {"in.yaml"}
-        assert named.status == 1
+        assert (named.status, folder.status) == (1, 1)
+        assert "out/x.yaml:" in folder.out
 
     def test_no_such_path(self, canary: Prompt, tmp_path: Path) -> None:
         assert canary("check", "gone", folder=tmp_path).status == 2

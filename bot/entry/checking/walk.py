@@ -31,8 +31,8 @@ def files(paths: Iterable[str]) -> list[Named]:
     """Give the files of the paths, each once, folders in order of their names.
 
     A folder gives its manifests by their names' ends: those that git tracks or would, or all where there is no
-    git; hidden folders and links are left out. A file that is named is taken whatever it is called, and a link that
-    is named is followed.
+    git, and where git ignores the folder that was named; hidden folders and links are left out. A file that is named
+    is taken whatever it is called, and a link that is named is followed.
 
     Raises:
         FileNotFoundError: There is no such path.
@@ -99,6 +99,9 @@ def _folder(folder: str) -> Iterator[str]:
         return
     where = Path(folder).resolve().relative_to(git.top).as_posix()
     said = git.ask("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", where)
+    if not said and where != ".":
+        yield from _walk(folder)  # git ignores it, and somebody named it
+        return
     for word in {os.fsdecode(word) for word in said.split(b"\0") if word}:
         inside = os.path.relpath(word, where)
         if _is_hidden(inside):
