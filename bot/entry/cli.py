@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=StrEnum)
 DECLINED, USAGE, INTERRUPTED = 1, 2, 130
-LATER = "Planned: this version cannot do these yet"
-
-PLANNED = {
-    "plan": "Show the calendar of a rollout.",
-}
-"""The commands of the contract that this version does not have, and what they will do."""
 
 app = typer.Typer(
     name="canary",
@@ -92,6 +86,51 @@ def comment(
     from bot.entry.comment_command import Asked, run  # noqa: PLC0415 - see the module
 
     asked = Asked(text, Path.cwd(), tuple(files or ()), base, service, write=write)
+    raise typer.Exit(run(asked, as_json=as_json, color=not no_color, debug=_debugging()))
+
+
+@app.command()
+def plan(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="Manifests; default: what differs from the base."),
+    ] = None,
+    *,
+    weight: Annotated[
+        int | None, typer.Option(metavar="N", help="Where to start; default: the rule set's first step.")
+    ] = None,
+    service: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which service, where there are several.")
+    ] = None,
+    stable: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What serves now, where Git does not say.")
+    ] = None,
+    candidate: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What is tried, where Git does not say.")
+    ] = None,
+    route: Annotated[
+        str | None, typer.Option(metavar="RULE", help="The rule of a route, by name or place.")
+    ] = None,
+    base: Annotated[
+        str | None,
+        typer.Option(metavar="REV", help="What to compare with; default: where HEAD left the main branch."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")] = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show the diff, the split and the calendar of a rollout; writes nothing.
+
+    It is `canary comment "/canary plan N"`. Exit status 1 where the command would be declined.
+    """
+    from bot.entry.comment_command import Asked, run  # noqa: PLC0415 - see the module
+
+    options = {"stable": stable, "candidate": candidate, "route": route}
+    for key, value in options.items():
+        if value is not None and (not value or any(c.isspace() for c in value)):
+            raise typer.BadParameter("A name has no spaces and is not empty.", param_hint=f"--{key}")
+    words = ["/canary plan", *([str(weight)] if weight is not None else [])]
+    words += [f"{key}={value}" for key, value in options.items() if value is not None]
+    asked = Asked(" ".join(words), Path.cwd(), tuple(files or ()), base, service, write=False)
     raise typer.Exit(run(asked, as_json=as_json, color=not no_color, debug=_debugging()))
 
 
@@ -423,25 +462,6 @@ def rules_schema(
 def version() -> None:
     """Show the version."""
     typer.echo(_version())
-
-
-def _plan(name: str, summary: str) -> None:
-    """Register a command that is not there yet: it says so, whatever is typed behind it."""
-
-    def later() -> None:
-        typer.echo(f"`canary {name}` is planned; this version cannot do it yet.", err=True)
-        raise typer.Exit(USAGE)
-
-    app.command(
-        name,
-        help=f"{summary} Planned.",
-        context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
-        rich_help_panel=LATER,
-    )(later)
-
-
-for _name, _summary in PLANNED.items():
-    _plan(_name, _summary)
 
 
 def _debugging() -> bool:

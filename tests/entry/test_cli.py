@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from bot.entry import cli
 from tests.entry.working import CUSTOMER, ROOT, Working, isolated, process
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 DOORS = (
     "comment",
+    "plan",
     "traffic",
     "check",
     "migrate",
@@ -42,9 +42,9 @@ class TestHelp:
         ran = canary("--help", folder=tmp_path)
 
         assert ran.status == 0
-        assert all(f"  {name}" in ran.out for name in (*DOORS, *cli.PLANNED))
+        assert all(f"  {name}" in ran.out for name in DOORS)
 
-    @pytest.mark.parametrize("name", [*DOORS, *cli.PLANNED])
+    @pytest.mark.parametrize("name", DOORS)
     def test_of_each_command(self, name: str, canary: Prompt, tmp_path: Path) -> None:
         ran = canary(name, "--help", folder=tmp_path)
 
@@ -88,17 +88,6 @@ class TestHelp:
 
         assert json.loads(done.stdout)["code"] == "applied"
         assert not set(done.stderr.split()) & {"github", "fastapi", "uvicorn", "requests", "httpx", "sqlite3"}
-
-
-class TestPlanned:
-    """A command of the contract that this version does not have says so."""
-
-    @pytest.mark.parametrize("name", list(cli.PLANNED))
-    def test_whatever_is_typed_behind_it(self, name: str, canary: Prompt, tmp_path: Path) -> None:
-        ran = canary(name, "FILE", "--untag", "x", "--output=sarif", folder=tmp_path)
-
-        assert (ran.status, ran.out) == (2, "")
-        assert ran.err == f"`canary {name}` is planned; this version cannot do it yet.\n"
 
 
 class TestUsage:

@@ -407,3 +407,40 @@ class TestTraffic:
 
         assert ran.status == 1
         assert "name the file" in ran.err
+
+
+class TestPlan:
+    """``canary plan`` is the plan of a comment, without its words."""
+
+    def test_the_first_step_of_the_rules(self, canary: Prompt, working: Working) -> None:
+        before = working.status()
+        ran = canary("plan", folder=working.folder)
+        assert ran.status == 0
+        assert "would give `customer-v4` **5 %** of `customer`; nothing was written" in ran.out
+        assert working.status() == before
+
+    def test_as_the_comment_says_it(self, canary: Prompt, working: Working) -> None:
+        options = ("--weight", "30", "--stable", "customer-v2", "--json")
+        ran = canary("plan", "customer.yaml", *options, folder=working.folder)
+        text = "/canary plan 30 stable=customer-v2"
+        said = canary("comment", text, "customer.yaml", "--json", folder=working.folder)
+        assert (ran.status, ran.json["code"], ran.json["service"]) == (0, "shown", "customer")
+        # The calendar has the time in it.
+        assert ran.json["reply"].split("Earliest")[0] == said.json["reply"].split("Earliest")[0]
+
+    @pytest.mark.parametrize(
+        ("options", "code"),
+        [
+            pytest.param(["--weight", "101"], "weight-out-of-range", id="weight"),
+            pytest.param(["--route", "http[0]"], "which-route", id="a Service has no rules"),
+        ],
+    )
+    def test_declined(self, options: list[str], code: str, canary: Prompt, working: Working) -> None:
+        ran = canary("plan", *options, folder=working.folder)
+        assert ran.status == 1
+        assert f"`{code}`" in ran.out
+
+    @pytest.mark.parametrize("name", ["", "a b", "a\n/canary 25"])
+    def test_no_name(self, name: str, canary: Prompt, working: Working) -> None:
+        ran = canary("plan", "--stable", name, folder=working.folder)
+        assert (ran.status, ran.out) == (2, "")
