@@ -179,6 +179,8 @@ def judge(
     now: datetime,
     hold: str | None,
     hold_until: datetime | None,
+    frozen: str | None = None,
+    frozen_until: datetime | None = None,
 ) -> Gate:
     """Judge whether the step after ``weight`` may be merged.
 
@@ -189,6 +191,8 @@ def judge(
         now: The time.
         hold: Who holds the rollout and why, in Markdown, or ``None``.
         hold_until: When the hold expires, or ``None`` when it does not.
+        frozen: What freezes the service now, in Markdown, or ``None``.
+        frozen_until: When nothing freezes it any more, or ``None`` where that is not in sight.
     """
     ends = since + rules.bake_at(weight)
     reasons: list[str] = []
@@ -202,6 +206,9 @@ def judge(
         reasons.append(f"{hold}{f' until {clock(hold_until)}' if hold_until else ''}.")
         # The earlier one: what the check says changes when either is over.
         until = min((t for t in (until, hold_until) if t is not None), default=None)
+    if frozen is not None:
+        reasons.append(f"{frozen}{f' until {clock(frozen_until)}' if frozen_until else ''}.")
+        until = min((t for t in (until, frozen_until) if t is not None), default=None)
     return Gate(not reasons, tuple(reasons), until, since, ends)
 
 

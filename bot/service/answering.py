@@ -11,7 +11,7 @@ from bot.core.rollout import Phase, clock
 from bot.core.text import code, code_block
 from bot.service import proposing
 from bot.service.scene import Kind
-from bot.service.stepping import gate_of, hold_words
+from bot.service.stepping import frozen_words, gate_of, hold_words
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -135,6 +135,9 @@ def _rows(
             "/hold",
         )
     )
+    frozen, until = frozen_words(case.desk, step.proposal.service)
+    ends = f" until {clock(until)}" if until is not None else ""
+    rows.append(("freeze", "wait" if frozen else "pass", f"{frozen or 'none'}{ends}", "none", "`freezes`"))
     wish = step.proposal.wish
     asked = f"by {code(wish.by)}" if wish else "nobody asked"
     auto = rules.auto and weight > 0

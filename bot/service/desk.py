@@ -76,6 +76,7 @@ class Desk:
     told: dict[tuple[str, str], Check] = field(default_factory=dict)
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
     index: Index = field(default_factory=Index)
+    _config: tuple[str | None, Config] | None = None
 
     def now(self) -> datetime:
         """Give the time."""
@@ -166,8 +167,10 @@ class Desk:
             Declined: ``config-invalid``.
         """
         tip = self.tip(self.repo.default_branch)
-        file = read_file_at(self.repo, tip)
-        return Config() if file is None else read_config(file, self.rulebook.ids)
+        if self._config is None or self._config[0] != tip:
+            file = read_file_at(self.repo, tip)
+            self._config = tip, Config() if file is None else read_config(file, self.rulebook.ids)
+        return self._config[1]
 
     def rules_of(self, service: Service) -> RuleSet:
         """Give the rule set that a new rollout of a service follows. Raises ``Declined``."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report
+from bot.core import freezes, naming, report
 from bot.core.markers import Answer, Hold, Proposal
 from bot.core.outcome import Outcome
+from bot.core.problems import Declined
 from bot.core.rollout import Gate, judge, moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
@@ -160,6 +161,7 @@ def gate_of(desk: Desk, proposal: Proposal, rules: RuleSet) -> Gate:
     """Judge whether a step may be merged now."""
     now = desk.now()
     hold = proposal.hold
+    frozen, frozen_until = frozen_words(desk, proposal.service)
     return judge(
         rules,
         proposal.before,
@@ -167,7 +169,22 @@ def gate_of(desk: Desk, proposal: Proposal, rules: RuleSet) -> Gate:
         now=now,
         hold=None if hold is None else hold_words(hold),
         hold_until=None if hold is None else hold.expires,
+        frozen=frozen,
+        frozen_until=frozen_until,
     )
+
+
+def frozen_words(desk: Desk, key: str) -> tuple[str | None, datetime | None]:
+    """Say what freezes a service now, and until when; a configuration that cannot be read stops it too."""
+    try:
+        config = desk.config()
+    except Declined as declined:
+        return f"{declined.problems[0].message} Nothing is promoted before that is mended", None
+    found = freezes.verdict(config.freezes, desk.now(), key.rpartition("/")[2])
+    if found is None:
+        return None, None
+    what = f"Freeze {code(found.name)}" if found.kind == "deny" else f"Outside of {code(found.name)}"
+    return f"{what} ({code(str(found.origin))})" if found.origin else what, found.until
 
 
 def hold_words(hold: Hold) -> str:

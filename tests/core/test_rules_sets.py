@@ -76,7 +76,13 @@ class TestFollowed:
 
     def test_the_service_follows_these_keys_and_no_others(self) -> None:
         assert read_config("version: 1\n", built_in().ids) == Config()
-        assert {f.key for f in CONFIG_FIELDS if f.followed} == {"version", "rules", "services"}
+        assert {f.key for f in CONFIG_FIELDS if f.followed} == {
+            "version",
+            "rules",
+            "services",
+            "freezes",
+            "timezone",
+        }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)
         assert isinstance(services.item, Record)

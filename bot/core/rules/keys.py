@@ -188,8 +188,7 @@ CONFIG_FIELDS = (
     Field(
         "timezone",
         Zone(),
-        "The zone of freezes and of times in replies.",
-        followed=False,
+        "The zone of freezes; replies give times in UTC.",
         looser="another zone, which moves every freeze",
     ),
     Field(
@@ -203,7 +202,6 @@ CONFIG_FIELDS = (
         "freezes",
         ListOf(FREEZE, "freezes", most=20),
         "When no rollout goes on. Rollback and hold are never frozen.",
-        followed=False,
         looser="a freeze of the same name, or another `allow`, which allows more; further ones may be added",
     ),
     Field(

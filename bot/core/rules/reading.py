@@ -216,7 +216,9 @@ def _config(text: str, reading: Reading) -> Config:
     values = _root(reading, root, Record(what, (*CONFIG_FIELDS, LOCKED)), what)
     made = {key.replace("-", "_"): value for key, value in values.items() if key != "version"}
     config = Config(**({"rules": next(iter(reading.known_rules), _STANDARD)} | made), origins=reading.origins)
-    if not reading.for_service:
+    if reading.for_service:
+        _check_freezes(config.freezes, reading)  # the one key among these that the service follows
+    else:
         _check_config(config, reading)
     return config
 
