@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
+from bot.manifests.documents import read_each
 from bot.manifests.knative_edit import edit_name, edit_targets
 from bot.manifests.knative_read import GROUP, KINDS, Document, looks_like_service, read_documents
 from bot.manifests.knative_verify import verify
 from bot.manifests.nodes import Mapping, Node, Scalar
-from bot.manifests.source import LARGEST_DOCUMENT, Source, candidates
+from bot.manifests.source import Source
 from bot.manifests.splices import Draft
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as ReadOnly
 
     from bot.core.traffic import Target
-    from bot.manifests.source import Chunk
 
 _GROUP = GROUP.encode()
 _KINDS = tuple(kind.encode() for kind in KINDS)
@@ -152,29 +152,12 @@ def _documents(source: Source, name: str | None) -> Iterator[Document | tuple[Pr
     def may_be(text: str) -> bool:
         return GROUP in text and any(kind in text for kind in KINDS) and (name is None or name in text)
 
-    try:
-        found = candidates(source, may_be)
-    except Declined as declined:
-        yield declined.problems
-        return
-    for chunk, text in found:
-        if len(text) > LARGEST_DOCUMENT:
-            if looks_like_service(text):
-                yield (_too_large(source, chunk),)
-            continue
-        try:
-            yield from read_documents(source, chunk, name)
-        except Declined as declined:
-            if looks_like_service(text):
-                yield declined.problems
-
-
-def _too_large(source: Source, chunk: Chunk) -> Problem:
-    return Problem(
-        "file-too-large",
-        f"The document has {chunk.end - chunk.start} characters; up to {LARGEST_DOCUMENT} are edited.",
-        "Move the service into a file of its own.",
-        Place(source.path, source.line(chunk.start) + 1),
+    return read_each(
+        source,
+        may_be=may_be,
+        looks_like=looks_like_service,
+        read=lambda chunk: read_documents(source, chunk, name),
+        what="service",
     )
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 from bot.core.legacy import MODES, targets_of
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
+from bot.manifests.documents import read_each
 from bot.manifests.knative_read import looks_like_service
 from bot.manifests.legacy_edit import edit_mode, verify
 from bot.manifests.legacy_read import VERSION, LegacyDocument, read_legacy
-from bot.manifests.source import LARGEST_DOCUMENT, Source, candidates
+from bot.manifests.source import Source
 from bot.manifests.splices import Draft
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from bot.core.legacy import Legacy
     from bot.core.traffic import Target
+    from bot.manifests.source import Chunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,26 +134,12 @@ def legacy_documents(source: Source) -> Iterator[LegacyDocument | tuple[Problem,
     def may_be(text: str) -> bool:
         return VERSION in text and "Service" in text and any(mode in text for mode in MODES)
 
-    try:
-        found = candidates(source, may_be)
-    except Declined as declined:
-        yield declined.problems
-        return
-    for chunk, text in found:
-        if len(text) > LARGEST_DOCUMENT:
-            if looks_like_service(text):
-                place = Place(source.path, source.line(chunk.start) + 1)
-                message = f"The document has {len(text)} characters; up to {LARGEST_DOCUMENT} are edited."
-                yield (Problem("file-too-large", message, "Move the service into a file of its own.", place),)
-            continue
-        try:
-            doc = read_legacy(source, chunk)
-        except Declined as declined:
-            if looks_like_service(text):
-                yield declined.problems
-            continue
+    def read(chunk: Chunk) -> Iterator[LegacyDocument]:
+        doc = read_legacy(source, chunk)
         if doc is not None:
             yield doc
+
+    return read_each(source, may_be=may_be, looks_like=looks_like_service, read=read, what="service")
 
 
 def _service(doc: LegacyDocument) -> LegacyService:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.manifests.dialects import DIALECTS, OLD_GROUP
+from bot.manifests.documents import read_each
 from bot.manifests.nodes import Canon, canon
-from bot.manifests.source import LARGEST_DOCUMENT, Source, candidates
+from bot.manifests.source import Source
 from bot.manifests.splices import Draft, last_line
 from bot.manifests.weighted_edit import edit_weights, verify
 from bot.manifests.weighted_read import Object, Rule, looks_weighted, read_objects
@@ -185,23 +186,13 @@ def _objects(source: Source, name: str | None) -> Iterator[Object | tuple[Proble
     def may_be(text: str) -> bool:
         return any(group in text for group in _GROUPS) and (name is None or name in text)
 
-    try:
-        found = candidates(source, may_be)
-    except Declined as declined:
-        yield declined.problems
-        return
-    for chunk, text in found:
-        if len(text) > LARGEST_DOCUMENT:
-            if looks_weighted(text):
-                place = Place(source.path, source.line(chunk.start) + 1)
-                message = f"The document has {len(text)} characters; up to {LARGEST_DOCUMENT} are edited."
-                yield (Problem("file-too-large", message, "Move the route into a file of its own.", place),)
-            continue
-        try:
-            yield from read_objects(source, chunk)
-        except Declined as declined:
-            if looks_weighted(text):
-                yield declined.problems
+    return read_each(
+        source,
+        may_be=may_be,
+        looks_like=looks_weighted,
+        read=lambda chunk: read_objects(source, chunk),
+        what="route",
+    )
 
 
 def _route(owner: Object, rule: Rule, whole: Canon) -> Route:
