@@ -121,7 +121,9 @@ def look(asked: Asked) -> Audit:
         )
     whose = f" for {show.one_line(asked.service)}" if asked.service else ""
     when = f" since {show.one_line(asked.since)}" if asked.since else ""
-    return Audit(found, tuple(remarks), f"{whose}{when} in {len(landed)} commits")
+    return Audit(
+        found, tuple(remarks), f"{whose}{when} in {len(landed)} commit{'' if len(landed) == 1 else 's'}"
+    )
 
 
 def as_object(move: Move) -> dict[str, Any]:
