@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.core.checks import BUTTONS
 from bot.core.markers import Answer, Proposal
+from bot.core.rollout import length
 from bot.core.text import LONGEST_SHOWN, cell, code, code_block, pointed, printable
 from bot.core.traffic import Shape
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from bot.core.conditions import Gate
     from bot.core.outcome import Outcome
     from bot.core.problems import Problem
-    from bot.core.rollout import Gate
     from bot.core.rules import RuleSet
     from bot.core.traffic import Split
     from bot.core.trailers import Record
@@ -195,18 +196,9 @@ def after(record: Record, rules: RuleSet, weight: int) -> str:
     following = next((w for w in record.steps if w > weight), None)
     if following is None:
         return f"After that the rollout is done: {code(record.candidate)} is the stable revision."
-    wait = minutes(rules.bake_at(weight).total_seconds())
+    wait = length(rules.bake_at(weight))
     how = "merges itself" if rules.auto and weight else "waits for a merge or `/promote`"
     return f"Next: {following} %, after {wait} of bake time; the step's pull request {how}."
-
-
-def minutes(seconds: float) -> str:
-    """Give a duration in the largest unit that shows it whole."""
-    whole = int(seconds)
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if whole >= size and whole % size == 0:
-            return f"{whole // size} {unit}"
-    return f"{whole} s" if whole < 60 else f"{whole // 60} min"  # noqa: PLR2004 - seconds of a minute
 
 
 def calendar(record: Record, rules: RuleSet, start: datetime) -> str:
@@ -215,7 +207,7 @@ def calendar(record: Record, rules: RuleSet, start: datetime) -> str:
     when = start
     for i, weight in enumerate(record.steps, 1):
         bake = rules.bake_at(weight)
-        shown = minutes(bake.total_seconds()) if weight < 100 else "–"  # noqa: PLR2004 - percents
+        shown = length(bake) if weight < 100 else "–"  # noqa: PLR2004 - percents
         first = "at the merge" if i == 1 else when.strftime("%Y-%m-%d %H:%M UTC")
         lines.append(f"| {i} | {weight} % | {first} | {shown} |")
         when += bake

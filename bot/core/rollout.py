@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from bot.core import moving
+from bot.core.conditions import Condition, Gate
 from bot.core.traffic import Shape, Split
 from bot.core.trailers import CANCEL, ROLLBACK, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime, timedelta
 
     from bot.core.rules import RuleSet
 
@@ -156,60 +157,64 @@ def rolled_back(split: Split, record: Record) -> Split:
     return moving.back(split, stable=record.stable, candidate=record.candidate)
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Whether the next step may be merged now.
-
-    ``reasons`` say why not, in Markdown, empty when it may. ``until`` is when to judge again, if
-    time alone changes the answer or its words. ``baked`` and ``bake`` are the clock that a reader sees.
-    """
-
-    passes: bool
-    reasons: tuple[str, ...]
-    until: datetime | None
-    since: datetime
-    bake_ends: datetime
-
-
 def judge(
-    rules: RuleSet,
-    weight: int,
-    *,
-    since: datetime,
-    now: datetime,
-    hold: str | None,
-    hold_until: datetime | None,
-    frozen: str | None = None,
-    frozen_until: datetime | None = None,
+    rules: RuleSet, weight: int, *, since: datetime, now: datetime, others: Sequence[Condition] = ()
 ) -> Gate:
-    """Judge whether the step after ``weight`` may be merged.
+    """Judge whether the step after ``weight`` may be merged: the bake time, and what other rules said.
 
     Args:
         rules: The rollout's rule set.
         weight: The candidate's share now.
-        since: When that share was merged.
+        since: When that share was merged, or came to be live where a cluster was asked.
         now: The time.
-        hold: Who holds the rollout and why, in Markdown, or ``None``.
-        hold_until: When the hold expires, or ``None`` when it does not.
-        frozen: What freezes the service now, in Markdown, or ``None``.
-        frozen_until: When nothing freezes it any more, or ``None`` where that is not in sight.
+        others: All other rules, judged.
     """
-    ends = since + rules.bake_at(weight)
-    reasons: list[str] = []
-    until: datetime | None = None
-    if now < ends:
-        total = max(1, round(rules.bake_at(weight).total_seconds() / 60))
-        gone = int((now - since).total_seconds() // 60)
-        reasons.append(f"Baking: {max(0, gone)} of {total} min. Earliest {clock(ends)}.")
-        until = ends
-    if hold is not None and (hold_until is None or now < hold_until):
-        reasons.append(f"{hold}{f' until {clock(hold_until)}' if hold_until else ''}.")
-        # The earlier one: what the check says changes when either is over.
-        until = min((t for t in (until, hold_until) if t is not None), default=None)
-    if frozen is not None:
-        reasons.append(f"{frozen}{f' until {clock(frozen_until)}' if frozen_until else ''}.")
-        until = min((t for t in (until, frozen_until) if t is not None), default=None)
-    return Gate(not reasons, tuple(reasons), until, since, ends)
+    bake = rules.bake_at(weight)
+    ends = since + bake
+    total = max(1, round(bake.total_seconds() / 60))
+    gone = max(0, int((now - since).total_seconds() // 60))
+    baking = now < ends
+    condition = Condition(
+        "bake",
+        "bake time",
+        "wait" if baking else "pass",
+        f"Baking: {gone} of {total} min. Earliest {clock(ends)}." if baking else "",
+        value=f"{gone} min since {clock(since)}",
+        threshold=length(bake),
+        origin=f"{origin_of(rules)}, step {weight} %",
+        until=ends if baking else None,
+    )
+    return Gate((condition, *others), since, ends)
+
+
+def held(words: str | None, until: datetime | None, now: datetime) -> Condition:
+    """Judge a hold.
+
+    Args:
+        words: Who holds the rollout and why, in Markdown, or ``None``.
+        until: When the hold expires, or ``None`` when it does not.
+        now: The time.
+    """
+    if words is None or (until is not None and now >= until):
+        return Condition("hold", "hold", "pass", origin="/hold")
+    reason = f"{words}{f' until {clock(until)}' if until else ''}."
+    # A bar would end a cell of a table, and with it the code span around a person's words.
+    value = words.replace("|", "\\u{7c}")
+    return Condition("hold", "hold", "wait", reason, value=value, origin="/hold", until=until)
+
+
+def origin_of(rules: RuleSet) -> str:
+    """Give the file of a rule set, as a code span."""
+    return f"`rules/{rules.id}.yaml`"
+
+
+def length(span: timedelta) -> str:
+    """Give a duration in the largest unit that shows it whole."""
+    whole = int(span.total_seconds())
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if whole >= size and whole % size == 0:
+            return f"{whole // size} {unit}"
+    return f"{whole} s" if whole < 60 else f"{whole // 60} min"  # noqa: PLR2004 - seconds of a minute
 
 
 def clock(when: datetime) -> str:

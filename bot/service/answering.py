@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from bot.core import report
 from bot.core.commands import help_text
 from bot.core.outcome import Outcome
-from bot.core.rollout import Phase, clock
+from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
 from bot.service import proposing
+from bot.service.conditions import gate_of
 from bot.service.scene import Kind
-from bot.service.stepping import frozen_words, gate_of, hold_words
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -64,7 +64,7 @@ def _purpose(case: Case, ours: Ours) -> str:
         return "rolls back; merging it applies it."
     if proposal.kind == "start":
         return f"starts the rollout at {proposal.weight} %."
-    gate = gate_of(case.desk, proposal, _rules_of(case))
+    gate = gate_of(case.desk, case.standing(), _rules_of(case), proposal, ours.pull)
     waits = " ".join(gate.reasons) or "It may be merged."
     wish = f" {code(proposal.wish.by)} asked to promote it." if proposal.wish else ""
     return f"{proposal.before} % → {proposal.weight} %. {waits}{wish}"
@@ -72,7 +72,7 @@ def _purpose(case: Case, ours: Ours) -> str:
 
 def _rules_of(case: Case) -> RuleSet:
     record = case.standing().rollout.record
-    return case.desk.rulebook.get(record.rules) if record is not None else case.desk.rules_of(case.service)
+    return case.desk.rules_at(record) if record is not None else case.desk.rules_of(case.service)
 
 
 def _armed_line(case: Case) -> list[str]:
@@ -91,7 +91,7 @@ def why(case: Case, _command: c.Why) -> Outcome:
     if standing.rollout.phase is not Phase.ROLLING or record is None:
         text = f"{code(case.service.name)}: {_PHASES.get(standing.rollout.phase, '')} No rule applies."
         return case.outcome("answered", "shown", text, record)
-    rules = case.desk.rulebook.get(record.rules)
+    rules = case.desk.rules_at(record)
     mine = proposing.open_for(case.desk, case.service)
     step = next((o for o in mine if o.proposal.kind == "step"), None)
     rows = ["| rule | verdict | value | threshold | origin |", "|---|---|---|---|---|"]
@@ -107,7 +107,6 @@ def _rows(
     case: Case, standing: Standing, rules: RuleSet, step: Ours | None, mine: tuple[Ours, ...]
 ) -> list[tuple[str, ...]]:
     weight = standing.rollout.weight
-    origin = f"`rules/{rules.id}.yaml`"
     rows: list[tuple[str, ...]] = []
     back = next((o for o in mine if o.proposal.kind == "rollback"), None)
     if back is not None:
@@ -115,29 +114,8 @@ def _rows(
     if step is None:
         rows.append(("step proposed", "fail", "no open pull request", "one", "product"))
         return rows
-    gate = gate_of(case.desk, step.proposal, rules)
-    now = case.desk.now()
-    gone = f"{max(0, int((now - gate.since).total_seconds() // 60))} min"
-    bake = report.minutes(rules.bake_at(weight).total_seconds())
-    verdict = "pass" if now >= gate.bake_ends else "wait"
-    rows.append(
-        ("bake time", verdict, f"{gone} since {clock(gate.since)}", bake, f"{origin}, step {weight} %")
-    )
-    hold = step.proposal.hold
-    active = hold is not None and (hold.expires is None or now < hold.expires)
-    rows.append(
-        (
-            "hold",
-            "wait" if active else "pass",
-            # A bar would end the cell, and with it the code span around a person's words.
-            hold_words(hold).replace("|", "\\u{7c}") if active and hold else "none",
-            "none",
-            "/hold",
-        )
-    )
-    frozen, until = frozen_words(case.desk, step.proposal.service)
-    ends = f" until {clock(until)}" if until is not None else ""
-    rows.append(("freeze", "wait" if frozen else "pass", f"{frozen or 'none'}{ends}", "none", "`freezes`"))
+    gate = gate_of(case.desk, standing, rules, step.proposal, step.pull)
+    rows += [(c.rule, c.verdict, c.value, c.threshold, c.origin) for c in gate.conditions]
     wish = step.proposal.wish
     asked = f"by {code(wish.by)}" if wish else "nobody asked"
     auto = rules.auto and weight > 0
@@ -147,7 +125,7 @@ def _rows(
             "pass" if wish or auto else "wait",
             "by the rules" if auto else asked,
             "a merge, `/promote` or `auto`",
-            origin,
+            origin_of(rules),
         )
     )
     return rows

@@ -14,15 +14,17 @@ from bot.core import naming, report
 from bot.core.checks import GATE, ROLL_BACK, reference
 from bot.core.markers import Answer, Hold
 from bot.core.problems import Declined
-from bot.core.rollout import Gate, Phase
+from bot.core.rollout import Phase
 from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing
 from bot.service.checks import approvals
+from bot.service.conditions import gate_of
 from bot.service.rebuilding import refresh, renew
-from bot.service.stepping import change_to, gate_of, merged_step, open_step, tell_wisher
+from bot.service.stepping import change_to, merged_step, open_step, tell_wisher
 
 if TYPE_CHECKING:
+    from bot.core.conditions import Gate
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
@@ -156,7 +158,7 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return Progress(standing)
-    rules = desk.rulebook.get(record.rules)
+    rules = desk.rules_at(record)
     step = next((o for o in ours if o.proposal.kind == "step" and o.proposal.weight == weight), None)
     if step is None:
         branch = naming.step_branch(record.rollout, weight)
@@ -190,7 +192,7 @@ def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
 def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, merges: bool) -> Progress:
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
-    gate = gate_of(desk, step.proposal, rules)
+    gate = gate_of(desk, standing, rules, step.proposal, step.pull)
     body = report.step_body(
         step.proposal,
         change.record,

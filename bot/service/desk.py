@@ -172,6 +172,10 @@ class Desk:
             self._config = tip, Config() if file is None else read_config(file, self.rulebook.ids)
         return self._config[1]
 
+    def rules_at(self, record: Record) -> RuleSet:
+        """Give the rule set that a rollout follows since it began."""
+        return self.rulebook.get(record.rules)
+
     def rules_of(self, service: Service) -> RuleSet:
         """Give the rule set that a new rollout of a service follows. Raises ``Declined``."""
         return self.rulebook.get(self.config().rules_for(service.name))

@@ -13,7 +13,7 @@ from bot.core.checks import GATE, HOLD, PLAN, PROMOTE, RESUME, ROLL_BACK, refere
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, OutsideFailure, Problem
-from bot.core.rollout import ALL
+from bot.core.rollout import ALL, length
 from bot.manifests import workload
 from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
@@ -21,7 +21,8 @@ from bot.service.desk import edited
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.core.rollout import Gate, Rollout
+    from bot.core.conditions import Gate
+    from bot.core.rollout import Rollout
     from bot.core.rules import RuleSet
     from bot.core.traffic import Split
     from bot.core.trailers import Record
@@ -344,5 +345,4 @@ def rules_line(rules: RuleSet, weight: int) -> str:
     """Give the sentence on a rule set that a commit message carries."""
     if weight == ALL:
         return f"Rule set {rules.id}: {weight} % ends the rollout."
-    bake = report.minutes(rules.bake_at(weight).total_seconds())
-    return f"Rule set {rules.id}: {weight} % bakes {bake} before the next step."
+    return f"Rule set {rules.id}: {weight} % bakes {length(rules.bake_at(weight))} before the next step."

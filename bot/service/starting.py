@@ -112,7 +112,7 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
 def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
     case: Case, record: Record, held: Held, base: Held | None, diff: str | None, plan: Draft | None = None
 ) -> Outcome:
-    rules = case.desk.rulebook.get(record.rules)
+    rules = case.desk.rules_at(record)
     split = plan.started.split if plan is not None else held.version.split
     before = base.version.split if base is not None else None
     head = case.scene.pull.head_sha[:7]

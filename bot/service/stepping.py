@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.core import freezes, naming, report
+from bot.core import naming, report
 from bot.core.markers import Answer, Hold, Proposal
 from bot.core.outcome import Outcome
-from bot.core.problems import Declined
-from bot.core.rollout import Gate, judge, moved, step_record
+from bot.core.rollout import moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
 from bot.service import proposing
 from bot.service.checks import approvals
+from bot.service.conditions import gate_of
 
 if TYPE_CHECKING:
     from bot.core.rules import RuleSet
@@ -68,7 +68,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
     if resumed is not None:
         proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
     change = change_to(standing, weight, rules)
-    gate = gate_of(desk, proposal, rules)
+    gate = gate_of(desk, standing, rules, proposal, None)
     return proposing.propose(
         desk,
         standing.tip,
@@ -157,48 +157,6 @@ def _hold_said_on(desk: Desk, record: Record) -> Hold | None:
     return hold
 
 
-def gate_of(desk: Desk, proposal: Proposal, rules: RuleSet) -> Gate:
-    """Judge whether a step may be merged now."""
-    now = desk.now()
-    hold = proposal.hold
-    frozen, frozen_until = frozen_words(desk, proposal.service)
-    return judge(
-        rules,
-        proposal.before,
-        since=datetime.fromisoformat(proposal.since) if proposal.since else now,
-        now=now,
-        hold=None if hold is None else hold_words(hold),
-        hold_until=None if hold is None else hold.expires,
-        frozen=frozen,
-        frozen_until=frozen_until,
-    )
-
-
-def frozen_words(desk: Desk, key: str) -> tuple[str | None, datetime | None]:
-    """Say what freezes a service now, and until when; a configuration that cannot be read stops it too."""
-    try:
-        config = desk.config()
-    except Declined as declined:
-        return f"{declined.problems[0].message} Nothing is promoted before that is mended", None
-    found = freezes.verdict(config.freezes, desk.now(), key.rpartition("/")[2])
-    if found is None:
-        return None, None
-    what = f"Freeze {code(found.name)}" if found.kind == "deny" else f"Outside of {code(found.name)}"
-    return f"{what} ({code(str(found.origin))})" if found.origin else what, found.until
-
-
-def hold_words(hold: Hold) -> str:
-    """Say who holds a rollout and why."""
-    if hold.cause == "early-merge":
-        return (
-            f"On hold: {code(hold.by)} merged the last step before its bake time was over (`/resume` goes on)"
-        )
-    if hold.cause == "closed":
-        return "On hold: the step's pull request was closed (`/resume` opens a new one)"
-    reason = f", because {code(hold.reason)}" if hold.reason else ""
-    return f"On hold by {code(hold.by)}{reason}"
-
-
 def tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> None:
     """Edit the replies to remembered promotions: their outcome has changed. Nobody is pinged again.
 
@@ -207,7 +165,7 @@ def tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> N
     """
     if step.proposal.wish is None:
         return
-    rules, weight = desk.rulebook.get(record.rules), step.proposal.weight
+    rules, weight = desk.rules_at(record), step.proposal.weight
     text = (
         f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
         f"{report.after(record, rules, weight)}"

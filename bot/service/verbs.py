@@ -123,7 +123,7 @@ def _would_step(case: Case, standing: Standing, record: Record) -> Outcome:
     weight = standing.rollout.next_weight
     if weight is None:  # pragma: no cover - a rollout that goes on has a next step
         raise ValueError(standing)
-    rules = case.desk.rulebook.get(record.rules)
+    rules = case.desk.rules_at(record)
     step = open_step(case.desk, standing, record, rules, weight)
     text = (
         f"{proposing.done(case.desk, step)}: {code(record.candidate)} from {standing.rollout.weight} % to "
@@ -193,7 +193,7 @@ def _merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
     weight = standing.rollout.weight
     text = f"Merged #{number}: {code(record.candidate if record else '')} has **{weight} %** now."
     if record is not None:
-        rules = case.desk.rulebook.get(record.rules)
+        rules = case.desk.rules_at(record)
         text += f" {report.after(record, rules, weight)}"
         if standing.rollout.next_weight is not None:
             text += f" {report.way_back(record)}"
@@ -420,7 +420,7 @@ def _reopen(case: Case, standing: Standing, home: Ours) -> None:
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return
-    rules = case.desk.rulebook.get(record.rules)
+    rules = case.desk.rules_at(record)
     open_step(case.desk, standing, record, rules, weight, home.proposal.saw(case.scene.key))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from bot.core import report
 from bot.core.markers import Answer, Proposal, strip
 from bot.core.outcome import Outcome, declined
 from bot.core.problems import Place, Problem
+from bot.core.rollout import length
 from bot.core.text import code
 from bot.core.traffic import Split, Target
 from bot.core.trailers import Record, records
@@ -64,7 +66,7 @@ def test_a_table_shows_what_changes_in_bold() -> None:
     [(0, "0 s"), (59, "59 s"), (90, "1 min"), (1800, "30 min"), (7200, "2 h"), (86400, "1 d")],
 )
 def test_durations(seconds: int, words: str) -> None:
-    assert report.minutes(seconds) == words
+    assert length(timedelta(seconds=seconds)) == words
 
 
 def test_a_refusal_has_code_what_where_and_remedy() -> None:

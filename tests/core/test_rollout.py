@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bot.adapters.rulebook import built_in
 from bot.core import naming
 from bot.core.problems import Declined
-from bot.core.rollout import NOTHING, Phase, Version, judge, moved, state_of, step_record
+from bot.core.rollout import NOTHING, Phase, Version, held, judge, moved, state_of, step_record
 from bot.core.start import StartFacts, start
 from bot.core.traffic import Split, Target, defaulted
 from bot.core.trailers import Record
@@ -240,7 +240,7 @@ def test_examples_of_the_rule_sets(rules_id: str) -> None:
     assert rules.examples
     for example in rules.examples:
         weight = example["candidate"]
-        gate = judge(rules, weight, since=NOON, now=NOON + example["baked"], hold=None, hold_until=None)
+        gate = judge(rules, weight, since=NOON, now=NOON + example["baked"])
         following = next((w for w in rules.steps_from(weight) if w > weight), "done")
         assert (following if gate.passes or following == "done" else "wait") == example["next"], example
 
@@ -267,8 +267,7 @@ def test_gate(gone: int, hold: str | None, until: int | None, *, passes: bool, a
         25,
         since=NOON,
         now=minute(gone),
-        hold=hold,
-        hold_until=None if until is None else minute(until),
+        others=(held(hold, None if until is None else minute(until), minute(gone)),),
     )
     assert gate.passes is passes
     assert gate.until == (None if again is None else minute(again))

@@ -17,8 +17,8 @@ from bot.service.journal import Answered, Followed, Stuck
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from bot.core.conditions import Gate
     from bot.core.outcome import Outcome
-    from bot.core.rollout import Gate
     from bot.core.subject import Subject
     from bot.entry.action.agenda import Failed
     from bot.ports import Check

@@ -1,0 +1,78 @@
+"""What every rule says of the next step now: gathered here, for whoever judges it or shows it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bot.core import freezes
+from bot.core.conditions import Condition, Gate
+from bot.core.problems import Declined
+from bot.core.rollout import clock, held, judge
+from bot.core.text import code
+
+if TYPE_CHECKING:
+    from bot.core.markers import Hold, Proposal
+    from bot.core.rules import RuleSet
+    from bot.ports import Pull
+    from bot.service.desk import Desk
+    from bot.service.reading import Standing
+
+
+def gate_of(
+    desk: Desk,
+    standing: Standing,  # noqa: ARG001 - gates are asked about its revisions
+    rules: RuleSet,
+    proposal: Proposal,
+    pull: Pull | None,  # noqa: ARG001 - approvals are given on it
+) -> Gate:
+    """Judge whether a step may be merged now.
+
+    Args:
+        desk: The look's tools.
+        standing: The service on its base branch.
+        rules: The rollout's rules, with all that the configuration adds.
+        proposal: What the step is.
+        pull: Its pull request, ``None`` before there is one.
+    """
+    now = desk.now()
+    since = datetime.fromisoformat(proposal.since) if proposal.since else now
+    hold = proposal.hold
+    others = (
+        held(None if hold is None else hold_words(hold), None if hold is None else hold.expires, now),
+        _frozen(desk, proposal.service),
+    )
+    return judge(rules, proposal.before, since=since, now=now, others=others)
+
+
+def _frozen(desk: Desk, key: str) -> Condition:
+    words, until = _freeze_words(desk, key)
+    if words is None:
+        return Condition("freeze", "freeze", "pass", origin="`freezes`")
+    said = f"{words}{f' until {clock(until)}' if until else ''}"
+    return Condition("freeze", "freeze", "wait", f"{said}.", value=said, origin="`freezes`", until=until)
+
+
+def _freeze_words(desk: Desk, key: str) -> tuple[str | None, datetime | None]:
+    """Say what freezes a service now, and until when; a configuration that cannot be read stops it too."""
+    try:
+        config = desk.config()
+    except Declined as declined:
+        return f"{declined.problems[0].message} Nothing is promoted before that is mended", None
+    found = freezes.verdict(config.freezes, desk.now(), key.rpartition("/")[2])
+    if found is None:
+        return None, None
+    what = f"Freeze {code(found.name)}" if found.kind == "deny" else f"Outside of {code(found.name)}"
+    return f"{what} ({code(str(found.origin))})" if found.origin else what, found.until
+
+
+def hold_words(hold: Hold) -> str:
+    """Say who holds a rollout and why."""
+    if hold.cause == "early-merge":
+        return (
+            f"On hold: {code(hold.by)} merged the last step before its bake time was over (`/resume` goes on)"
+        )
+    if hold.cause == "closed":
+        return "On hold: the step's pull request was closed (`/resume` opens a new one)"
+    reason = f", because {code(hold.reason)}" if hold.reason else ""
+    return f"On hold by {code(hold.by)}{reason}"
