@@ -72,11 +72,31 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """A step that was merged: the candidate's share from then on, when, by whom, and in which pull request.
+
+    ``when`` is an ISO time; ``pull`` is 0 where it was no pull request. ``asked`` promoted it, where somebody did.
+    """
+
+    weight: int
+    when: str
+    by: str
+    pull: int
+    asked: str = ""
+
+    @property
+    def at(self) -> datetime:
+        """When it was merged."""
+        return datetime.fromisoformat(self.when)
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What one of the bot's pull requests is for; stands in its body.
 
     ``since`` is the ISO time of the merge that the bake time counts from. ``closed`` says why the bot
-    closed the pull request, empty if it did not. ``seen`` are ids of commands that changed this value.
+    closed the pull request, empty if it did not. ``seen`` are ids of commands that changed this value. ``past``
+    are the steps merged before, oldest first; ``state`` tells whether the text around this value is still right.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -91,6 +111,8 @@ class Proposal:
     hold: Hold | None = None
     wish: Wish | None = None
     seen: tuple[str, ...] = ()
+    past: tuple[Past, ...] = ()
+    state: str = ""
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body."""
@@ -115,11 +137,14 @@ class Proposal:
             held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
             held["wish"] = Wish(**held["wish"]) if held.get("wish") else None
             held["seen"] = tuple(str(s) for s in held.get("seen", ()))
+            held["past"] = tuple(Past(**one) for one in held.get("past", ()))
             proposal = cls(**held)
             if proposal.since:
                 datetime.fromisoformat(proposal.since)
             if proposal.hold is not None and proposal.hold.until:
                 datetime.fromisoformat(proposal.hold.until)
+            for one in proposal.past:
+                datetime.fromisoformat(one.when)
         except (TypeError, ValueError, AttributeError):
             return None
         return proposal

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.core import evidence, gate_evidence
 from bot.core.checks import BUTTONS
 from bot.core.markers import Answer, Proposal
 from bot.core.rollout import length
@@ -264,25 +265,34 @@ def step_body(  # noqa: PLR0917 - one page, its facts
     rules: RuleSet,
     gate: Gate | None,
     *,
+    web_url: str,
     remark: str = "",
     starts_workflows: bool = True,
 ) -> str:
-    """Give the body of a step's or start's pull request.
+    """Give the body of a step's or start's pull request: what a reviewer decides from.
 
-    ``remark`` is a sentence on how the file writes the split, such as another scale of its weights.
+    ``gate`` is ``None`` for a start. ``web_url`` is the repository's page. ``remark`` is a sentence on how the file
+    writes the split, such as another scale of its weights.
     """
     name = record.service.rpartition("/")[2]
     lines = [
         f"`{name}`: {code(record.candidate)} from {proposal.before} % to **{proposal.weight} %**, "
         f"step {step_label(record).replace('/', ' of ')}.",
         split_table(before, split),
-        code_block(bars(split)),
+        code_block(f"before\n{bars(before)}\n\nafter\n{bars(split)}"),
         *([remark] if remark else []),
     ]
     if gate is not None:
-        lines.append(
-            "\n".join(f"- {r}" for r in gate.reasons) or "The bake time is over; this may be merged."
-        )
+        lines += [
+            evidence.earliest(gate),
+            "\n".join(f"- {r}" for r in gate.reasons),
+            evidence.rules_table(gate.conditions),
+            gate_evidence.evidence(gate.measured),
+            "As it was when a rule last changed its verdict; the check `canary / gate` and `/canary why` have the "
+            "numbers of now.",
+            evidence.timeline(record, proposal.past, gate, rules),
+            evidence.people(record, proposal, web_url),
+        ]
     lines += [
         f"Merging applies it. {after(record, rules, proposal.weight)}",
         f"`/promote` merges this as soon as the rules pass, `/hold` stops here. {way_back(record)}",
@@ -290,7 +300,7 @@ def step_body(  # noqa: PLR0917 - one page, its facts
         f"asked for by {code(record.requested_by)}",
     ]
     lines += [] if starts_workflows else [NO_WORKFLOWS]
-    return _fit("\n\n".join(lines), proposal.marker())
+    return _fit("\n\n".join(line for line in lines if line), proposal.marker())
 
 
 def edit_body(name: str, by: str, pull: int, before: Split, after: Split, *, starts_workflows: bool) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.core import moving
 from bot.core.conditions import Condition, Gate
+from bot.core.text import code
 from bot.core.traffic import Shape, Split
 from bot.core.trailers import CANCEL, ROLLBACK, Record
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from bot.core.problems import Place
     from bot.core.rules import RuleSet
 
 ALL = 100
@@ -181,7 +183,7 @@ def judge(
         f"Baking: {gone} of {total} min. Earliest {clock(ends)}." if baking else "",
         value=f"{gone} min since {clock(since)}",
         threshold=length(bake),
-        origin=f"{origin_of(rules)}, step {weight} %",
+        origin=origin_of(rules, rules.origin_at(weight, "bake")),
         until=ends if baking else None,
     )
     return Gate((condition, *others), since, ends)
@@ -203,9 +205,9 @@ def held(words: str | None, until: datetime | None, now: datetime) -> Condition:
     return Condition("hold", "hold", "wait", reason, value=value, origin="/hold", until=until)
 
 
-def origin_of(rules: RuleSet) -> str:
-    """Give the file of a rule set, as a code span."""
-    return f"`rules/{rules.id}.yaml`"
+def origin_of(rules: RuleSet, place: Place | None) -> str:
+    """Give file and line of what a rule set says, as a code span; the file where the line is not known."""
+    return code(f"{place.path}:{place.line}" if place is not None else f"rules/{rules.id}.yaml")
 
 
 def length(span: timedelta) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.core import report
+from bot.core import evidence, gate_evidence, report
 from bot.core.commands import help_text
+from bot.core.conditions import Condition
 from bot.core.outcome import Outcome
 from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
@@ -15,6 +16,7 @@ from bot.service.scene import Kind
 
 if TYPE_CHECKING:
     from bot.core import commands as c
+    from bot.core.gates import Verdict
     from bot.core.rules import RuleSet
     from bot.service.proposing import Ours
     from bot.service.reading import Standing
@@ -94,38 +96,63 @@ def why(case: Case, _command: c.Why) -> Outcome:
     rules = case.desk.rules_at(record)
     mine = proposing.open_for(case.desk, case.service)
     step = next((o for o in mine if o.proposal.kind == "step"), None)
-    rows = ["| rule | verdict | value | threshold | origin |", "|---|---|---|---|---|"]
-    rows += [f"| {' | '.join(row)} |" for row in _rows(case, standing, rules, step, mine)]
+    conditions, measured = _conditions(case, standing, rules, step, mine)
     head = f"{code(case.service.name)} at {standing.rollout.weight} %"
     goal = f", next {standing.rollout.next_weight} %" + (
         f" in #{step.pull.number}" if step is not None else ""
     )
-    return case.outcome("answered", "shown", f"{head}{goal}:\n\n" + "\n".join(rows), record)
+    parts = (f"{head}{goal}:", evidence.rules_table(conditions), gate_evidence.evidence(measured))
+    return case.outcome("answered", "shown", "\n\n".join(part for part in parts if part), record)
 
 
-def _rows(
+def _conditions(
     case: Case, standing: Standing, rules: RuleSet, step: Ours | None, mine: tuple[Ours, ...]
-) -> list[tuple[str, ...]]:
-    weight = standing.rollout.weight
-    rows: list[tuple[str, ...]] = []
+) -> tuple[tuple[Condition, ...], tuple[Verdict, ...]]:
+    """Give every rule on the next step, and what gates were answered."""
+    weight, following = standing.rollout.weight, standing.rollout.next_weight
+    record = standing.rollout.record
+    found: list[Condition] = []
     back = next((o for o in mine if o.proposal.kind == "rollback"), None)
     if back is not None:
-        rows.append(("no rollback proposed", "fail", f"#{back.pull.number} is open", "none", "product"))
+        value = f"#{back.pull.number} is open"
+        found.append(Condition("order", "no rollback proposed", "fail", value=value, origin="product"))
     if step is None:
-        rows.append(("step proposed", "fail", "no open pull request", "one", "product"))
-        return rows
-    gate = gate_of(case.desk, standing, rules, step.proposal, step.pull)
-    rows += [(c.rule, c.verdict, c.value, c.threshold, c.origin) for c in gate.conditions]
-    wish = step.proposal.wish
-    asked = f"by {code(wish.by)}" if wish else "nobody asked"
-    auto = rules.auto and weight > 0
-    rows.append(
-        (
-            "promotion",
-            "pass" if wish or auto else "wait",
-            "by the rules" if auto else asked,
-            "a merge, `/promote` or `auto`",
-            origin_of(rules),
+        found.append(
+            Condition(
+                "order",
+                "step proposed",
+                "fail",
+                value="no open pull request",
+                threshold="one",
+                origin="product",
+            )
+        )
+        return tuple(found), ()
+    steps = ", ".join(f"{w}" for w in record.steps) if record is not None else ""
+    origin = (
+        code("Canary-Steps")
+        if record is not None and record.steps != rules.steps_from(record.steps[0])
+        else None
+    )
+    found.append(
+        Condition(
+            "order",
+            "order of steps",
+            "pass",
+            value=f"{weight} % → {following} %",
+            threshold=f"{steps} %",
+            origin=origin or origin_of(rules, rules.origins.get("steps")),
         )
     )
-    return rows
+    gate = gate_of(case.desk, standing, rules, step.proposal, step.pull)
+    wish, auto = step.proposal.wish, rules.auto and weight > 0
+    asked = f"by {code(wish.by)}" if wish else "nobody asked"
+    promotion = Condition(
+        "order",
+        "promotion",
+        "pass" if wish or auto else "wait",
+        value="by the rules" if auto else asked,
+        threshold="a merge, `/promote` or `auto`",
+        origin=origin_of(rules, rules.origins.get("auto")),
+    )
+    return (*found, *gate.conditions, promotion), gate.measured

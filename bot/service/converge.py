@@ -21,7 +21,7 @@ from bot.service import proposing
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.rebuilding import refresh, renew
-from bot.service.stepping import change_to, merged_step, open_step, tell_wisher
+from bot.service.stepping import change_to, merged_step, open_step, page_of, tell_wisher
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
@@ -193,17 +193,9 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, standing, rules, step.proposal, step.pull)
-    body = report.step_body(
-        step.proposal,
-        change.record,
-        standing.split,
-        change.split,
-        rules,
-        gate,
-        remark=change.remark,
-        starts_workflows=desk.repo.starts_workflows,
-    )
-    step = proposing.rewrite(desk, step, step.proposal, body)
+    proposal, body = page_of(desk, standing, rules, step.proposal, change, gate)
+    if proposal != step.proposal:
+        step = proposing.rewrite(desk, step, proposal, body)
     if not sound:
         check = Check(
             GATE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report
+from bot.core import evidence, gate_evidence, naming, report
 from bot.core.checks import GATE, HOLD, PLAN, PROMOTE, RESUME, ROLL_BACK, reference
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome
@@ -308,9 +308,13 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
     summary = "\n\n".join(
         part
         for part in (
-            reasons or "Bake time is over and nothing holds the rollout.",
+            reasons or "Every rule lets this step go on.",
+            evidence.earliest(gate) if gate.reasons else "",
             extra,
-            *_evidence(before, split),
+            report.split_table(before, split),
+            evidence.rules_table(gate.conditions),
+            gate_evidence.evidence(gate.measured),
+            "`/promote` · `/hold` · `/rollback` · `/canary why`",
         )
         if part
     )
@@ -322,10 +326,6 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
         external_id=reference(ours.pull.number, f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}"),
         actions=buttons(ours.proposal, now, promote=True, back=True),
     )
-
-
-def _evidence(before: Split, split: Split) -> tuple[str, ...]:
-    return (report.split_table(before, split), "`/promote` · `/hold` · `/rollback` · `/canary why`")
 
 
 def _short(text: str) -> str:

@@ -199,6 +199,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         plan.started.split,
         plan.rules,
         None,
+        web_url=desk.repo.web_url,
         remark=change.remark,
         starts_workflows=desk.repo.starts_workflows,
     )

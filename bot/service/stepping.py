@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report
-from bot.core.markers import Answer, Hold, Proposal
+from bot.core import evidence, naming, report
+from bot.core.markers import Answer, Hold, Past, Proposal
 from bot.core.outcome import Outcome
 from bot.core.rollout import moved, step_record
 from bot.core.text import code
@@ -17,8 +17,10 @@ from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 
 if TYPE_CHECKING:
+    from bot.core.conditions import Gate
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
+    from bot.ports import Pull
     from bot.service.desk import Desk
     from bot.service.proposing import Change, Ours
     from bot.service.reading import Standing
@@ -49,7 +51,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
     before = merged_step(desk, record, standing.rollout.weight)
     if before is not None:
         tell_wisher(desk, standing, record, before)
-    since, hold = _arrival(desk, standing, record, rules, before)
+    since, hold, past = _arrival(desk, standing, record, rules, before)
     back = next(iter(proposing.from_branch(desk, naming.step_branch(record.rollout, "rollback"))), None)
     if hold is None and back is not None and not back.pull.merged:
         # Somebody wanted to turn back and thought better of it: going on takes a word of a person.
@@ -64,11 +66,13 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         base=standing.service.base,
         since=since.isoformat(),
         hold=hold,
+        past=past,
     )
     if resumed is not None:
         proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
     change = change_to(standing, weight, rules)
     gate = gate_of(desk, standing, rules, proposal, None)
+    proposal, body = page_of(desk, standing, rules, proposal, change, gate)
     return proposing.propose(
         desk,
         standing.tip,
@@ -76,16 +80,26 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         proposal,
         (proposing.plan_of_step(change, standing.split, weight), approvals(proposal, change.record)),
         title=report.step_title(standing.service.name, proposal.before, weight),
-        body=report.step_body(
-            proposal,
-            change.record,
-            standing.split,
-            change.split,
-            rules,
-            gate,
-            remark=change.remark,
-            starts_workflows=desk.repo.starts_workflows,
-        ),
+        body=body,
+    )
+
+
+def page_of(  # noqa: PLR0917 - one page, its facts
+    desk: Desk, standing: Standing, rules: RuleSet, proposal: Proposal, change: Change, gate: Gate
+) -> tuple[Proposal, str]:
+    """Give the body of a step's pull request, and the value in it that knows what it says."""
+    state = evidence.digest(gate, replace(proposal, state=""), change.record, standing.split, change.split)
+    proposal = replace(proposal, state=state)
+    return proposal, report.step_body(
+        proposal,
+        change.record,
+        standing.split,
+        change.split,
+        rules,
+        gate,
+        web_url=desk.repo.web_url,
+        remark=change.remark,
+        starts_workflows=desk.repo.starts_workflows,
     )
 
 
@@ -107,21 +121,30 @@ def merged_step(desk: Desk, record: Record, weight: int) -> Ours | None:
 
 def _arrival(
     desk: Desk, standing: Standing, record: Record, rules: RuleSet, earlier: Ours | None
-) -> tuple[datetime, Hold | None]:
-    """Tell since when the present weight holds, and whether a hold came along with it."""
+) -> tuple[datetime, Hold | None, tuple[Past, ...]]:
+    """Tell since when the present weight holds, whether a hold came along with it, and the steps up to it."""
     weight = standing.rollout.weight
     if earlier is not None and earlier.pull.merged_at is not None:
         # Lists of pull requests do not say who merged.
         whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
-        return earlier.pull.merged_at, _hold_after(whole, rules)
+        wish = earlier.proposal.wish
+        past = (*earlier.proposal.past, replace(_past(weight, whole.pull), asked=wish.by if wish else ""))
+        return earlier.pull.merged_at, _hold_after(whole, rules), past
     try:
         pull = desk.repo.pull(record.pull)
     except Missing:
         pull = None
     if pull is not None and pull.merged_at is not None and weight == record.weight:
-        return pull.merged_at, _hold_said_on(desk, record)
+        return pull.merged_at, _hold_said_on(desk, record), (_past(weight, pull),)
     history = desk.repo.history(standing.path, standing.tip)
-    return (history[0].at if history else desk.now()), None
+    at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
+    return at, None, (Past(weight, at.isoformat(), by, 0),)
+
+
+def _past(weight: int, pull: Pull) -> Past:
+    by = pull.merged_by.login if pull.merged_by is not None else ""
+    at = pull.merged_at.isoformat() if pull.merged_at is not None else ""
+    return Past(weight, at, by, pull.number)
 
 
 def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:

@@ -85,7 +85,7 @@ def test_why_names_it_and_its_line(stage: Stage) -> None:
     configure(stage, from_now(stage))
     number = begin(stage)
     reply = stage.say(number, "/canary why")
-    assert f"| freeze | wait | Freeze `week` (`{CONFIG}:3" in reply.text
+    assert f"| freeze | ⏳ wait | Freeze `week` (`{CONFIG}:3" in reply.text
 
 
 def test_a_freeze_in_a_pull_request_has_no_effect(stage: Stage) -> None:

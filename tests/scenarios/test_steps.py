@@ -249,8 +249,8 @@ def test_a_merge_that_github_refuses_is_tried_again(rolling: Stage) -> None:
 
 def test_why_lists_every_rule_with_its_origin(rolling: Stage) -> None:
     reply = rolling.say(rolling.step().number, "/canary why", by="rita")
-    assert "| bake time | wait |" in reply.text
-    assert "rules/standard.yaml" in reply.text
+    assert "| bake time | ⏳ wait | 0 min since" in reply.text
+    assert "`rules/standard.yaml:10`" in reply.text
 
 
 def test_status_shows_split_and_open_step(rolling: Stage) -> None:

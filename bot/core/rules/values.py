@@ -116,6 +116,11 @@ class RuleSet:
         below = [s for s in self.steps if s.weight <= weight]
         return below[-1] if below else self.steps[0]
 
+    def origin_at(self, weight: int, key: str) -> Place | None:
+        """Give the place of a key, ``bake`` or ``gates``, of the step that a weight is judged by; or of that step."""
+        at = f"steps.{self.steps.index(self._step_at(weight))}"
+        return self.origins.get(f"{at}.{key}") or self.origins.get(f"{at}.weight")
+
     @property
     def followed(self) -> bool:
         """Whether the service follows all of it: it judges no gates yet."""
