@@ -88,7 +88,9 @@ def page_of(  # noqa: PLR0917 - one page, its facts
     desk: Desk, standing: Standing, rules: RuleSet, proposal: Proposal, change: Change, gate: Gate
 ) -> tuple[Proposal, str]:
     """Give the body of a step's pull request, and the value in it that knows what it says."""
-    state = evidence.digest(gate, replace(proposal, state=""), change.record, standing.split, change.split)
+    # A wish is shown with the next change: it is told in its reply, and the body is not written twice for it.
+    fixed = replace(proposal, state="", wish=None, seen=())
+    state = evidence.digest(gate, fixed, change.record, standing.split, change.split)
     proposal = replace(proposal, state=state)
     return proposal, report.step_body(
         proposal,
