@@ -56,6 +56,11 @@ def bars(split: Split) -> str:
     )
 
 
+def before_and_after(before: Split, after: Split) -> str:
+    """Give two splits as bars, one above the other."""
+    return code_block(f"before\n{bars(before)}\n\nafter\n{bars(after)}")
+
+
 def split_table(before: Split | None, after: Split) -> str:
     """Give a split before and after as a table, one row for each target."""
     rows: dict[tuple[str, str | None], list[str]] = {}
@@ -279,7 +284,7 @@ def step_body(  # noqa: PLR0917 - one page, its facts
         f"`{name}`: {code(record.candidate)} from {proposal.before} % to **{proposal.weight} %**, "
         f"step {step_label(record).replace('/', ' of ')}.",
         split_table(before, split),
-        code_block(f"before\n{bars(before)}\n\nafter\n{bars(split)}"),
+        before_and_after(before, split),
         *([remark] if remark else []),
     ]
     if gate is not None:

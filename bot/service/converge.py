@@ -207,7 +207,7 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
         )
         desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
         return Progress(standing, again=gate.until, step=step, gate=gate)
-    check = proposing.gate_check(step, gate, standing.split, change.split, desk.now(), extra)
+    check = proposing.gate_check(desk, step, gate, standing.split, change, extra)
     desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))

@@ -299,9 +299,11 @@ def buttons(
 
 
 def gate_check(  # noqa: PLR0917 - one check, its facts
-    ours: Ours, gate: Gate, before: Split, split: Split, now: datetime, extra: str = ""
+    desk: Desk, ours: Ours, gate: Gate, before: Split, change: Change, extra: str = ""
 ) -> Check:
-    """Give the state of ``canary / gate`` on a step's pull request."""
+    """Give the state of ``canary / gate`` on a step's pull request, with all that a reviewer decides from."""
+    # Who wished for the step stands in ``canary / approvals``, so that a wish rewrites one check and not two.
+    known = replace(ours.proposal, wish=None)
     weight = ours.proposal.weight
     reasons = "\n".join(f"- {r}" for r in gate.reasons)
     title = gate.reasons[0].replace("`", "") if gate.reasons else f"{weight} % may be merged"
@@ -311,9 +313,11 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
             reasons or "Every rule lets this step go on.",
             evidence.earliest(gate) if gate.reasons else "",
             extra,
-            report.split_table(before, split),
+            report.split_table(before, change.split),
+            report.before_and_after(before, change.split),
             evidence.rules_table(gate.conditions),
             gate_evidence.evidence(gate.measured),
+            evidence.people(change.record, known, desk.repo.web_url),
             "`/promote` · `/hold` · `/rollback` · `/canary why`",
         )
         if part
@@ -324,7 +328,7 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
         title=title[:200],
         summary=summary,
         external_id=reference(ours.pull.number, f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}"),
-        actions=buttons(ours.proposal, now, promote=True, back=True),
+        actions=buttons(ours.proposal, desk.now(), promote=True, back=True),
     )
 
 
