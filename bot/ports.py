@@ -153,6 +153,26 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Landed:
+    """A commit of a base branch. ``paths`` differ from its first parent: both names of a file that was renamed."""
+
+    parents: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is in one commit and not in another, since the commit that both go back to.
+
+    ``commits`` are oldest first, at most 250, ``paths`` at most 300: GitHub lists no more.
+    """
+
+    fork_point: str
+    commits: tuple[Commit, ...]
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
     """A remark on lines of a file, shown by a check. Lines count from 1."""
 
@@ -286,6 +306,14 @@ class Repository(Protocol):
 
     def commits_of(self, number: int) -> tuple[Commit, ...]:
         """Give the commits of a pull request, oldest first (at most 250, GitHub's limit)."""
+        ...
+
+    def landed(self, sha: str) -> Landed:
+        """Give what a commit changed (a full sha, cached: it cannot change). Raises ``Missing``."""
+        ...
+
+    def compare(self, base: str, head: str) -> Comparison:
+        """Compare two commits (full shas, cached: they cannot change). Raises ``Missing``."""
         ...
 
     def pull_of_commit(self, sha: str) -> Pull | None:

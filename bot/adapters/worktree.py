@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.adapters.local_git import Git
-    from bot.ports import ChangedFile, Check, Commit, Reaction
+    from bot.ports import ChangedFile, Check, Commit, Comparison, Landed, Reaction
 
 NUMBER = 0  # no pull request of GitHub has it
 HEAD = "working tree"  # no branch can be called that
@@ -309,6 +309,14 @@ class WorkTree:
         if self.git is None or self.base is None or head is None:
             return ()
         return self.git.log(head, since=self.base.fork, limit=MOST_COMMITS)[::-1]
+
+    def landed(self, sha: str) -> Landed:
+        """Nothing was merged here. Raises ``Missing``."""
+        raise Missing(sha)
+
+    def compare(self, base: str, head: str) -> Comparison:  # noqa: ARG002 - the port's
+        """Nothing is compared offline. Raises ``Missing``."""
+        raise Missing(head)
 
     def pull_of_commit(self, sha: str) -> Pull | None:  # noqa: ARG002 - the port's
         """Offline nobody knows."""

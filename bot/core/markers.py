@@ -45,10 +45,13 @@ def strip(body: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold on a rollout. ``until`` is an ISO time or empty; ``comment`` is the command's id or 0."""
+    """A hold on a rollout. ``until`` is an ISO time or empty; ``comment`` is the command's id or 0.
+
+    ``reason`` is the merge commit where ``cause`` is ``read-back``.
+    """
 
     by: str
-    cause: Literal["command", "closed", "early-merge"]
+    cause: Literal["command", "closed", "early-merge", "read-back"]
     comment: int = 0
     reason: str = ""
     until: str = ""

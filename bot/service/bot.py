@@ -20,7 +20,17 @@ from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.text import code
 from bot.core.usage import BY_VERB
 from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
-from bot.service import answering, earlier, ending, pressing, proposing, retargeting, starting, verbs
+from bot.service import (
+    answering,
+    earlier,
+    ending,
+    pressing,
+    proposing,
+    readback,
+    retargeting,
+    starting,
+    verbs,
+)
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import Desk
@@ -207,6 +217,8 @@ class Bot:
         proposal = Proposal.read(pull.body) if pull.ours else None
         if proposal is not None:
             service = Service.parse(proposal.base, proposal.service)
+            if pull.merged and service is not None:
+                readback.look(desk, pull, proposal, service)
             again = self._converge(desk, service) if service is not None else None
             self._again(subject, service, again)
             if pull.state == "open":

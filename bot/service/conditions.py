@@ -74,5 +74,10 @@ def hold_words(hold: Hold) -> str:
         )
     if hold.cause == "closed":
         return "On hold: the step's pull request was closed (`/resume` opens a new one)"
+    if hold.cause == "read-back":
+        return (
+            f"Frozen: the base branch does not hold what was merged as {code(hold.reason[:12])} "
+            "(`/resume` goes on, `/rollback` turns back)"
+        )
     reason = f", because {code(hold.reason)}" if hold.reason else ""
     return f"On hold by {code(hold.by)}{reason}"

@@ -17,7 +17,7 @@ from bot.core.problems import Declined
 from bot.core.rollout import Phase
 from bot.core.text import code, code_block
 from bot.ports import Check, Missing, Moved, Refused, Role
-from bot.service import proposing
+from bot.service import proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.rebuilding import refresh, renew
@@ -174,7 +174,9 @@ def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
         # Merged, and the base branch does not show it yet: GitHub's replicas lag for a moment. Where that
         # goes on, it was merged elsewhere, or what it brought was taken out again.
         lags = step.pull.merged_at is None or desk.now() - step.pull.merged_at < LATER
-        return Progress(standing, again=desk.now() + (SOON if lags else LATER))
+        if not lags:
+            readback.lost(desk, step, standing)
+        return Progress(standing, again=desk.now() + (SOON if lags else LATER), step=step)
     if not step.proposal.closed and step.proposal.hold is None:
         text = (
             f"Closing this means **hold**: {code(standing.service.name)} stays at {standing.rollout.weight} %. "

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report, trailers
+from bot.core.lines import carried_over
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase
 from bot.core.text import code
@@ -101,7 +101,7 @@ def _disarm(case: Case) -> Outcome:
     for (before, after), (_, record) in zip(reversed(sides), reversed(written), strict=True):
         if record.service != case.service.key:
             continue  # the bot's, for another service of the file
-        undone = take_back(content, after.content, before.content) if before and after else None
+        undone = carried_over(content, after.content, before.content) if before and after else None
         if undone is None:
             raise _changed_by_others(path)
         content = undone
@@ -134,25 +134,6 @@ def _changed_by_others(path: str) -> Declined:
             "Set the traffic block by hand, or merge with another share.",
         )
     )
-
-
-def take_back(now: bytes, after: bytes, before: bytes) -> bytes | None:
-    """Give ``now`` without the change from ``before`` to ``after``; other lines may have changed since.
-
-    ``None`` where a line of the change, or one beside it, was changed again.
-    """
-    lines, base, goal = (text.splitlines(keepends=True) for text in (now, after, before))
-    since = [
-        op for op in SequenceMatcher(None, base, lines, autojunk=False).get_opcodes() if op[0] != "equal"
-    ]
-    result = list(lines)
-    own = [op for op in SequenceMatcher(None, base, goal, autojunk=False).get_opcodes() if op[0] != "equal"]
-    for _, low, high, start, end in reversed(own):
-        if any(first <= high and low <= last for _, first, last, _, _ in since):
-            return None
-        moved = sum((d - c) - (b - a) for _, a, b, c, d in since if b < low)
-        result[low + moved : high + moved] = goal[start:end]
-    return b"".join(result)
 
 
 def _disarmed(case: Case, record: Record, sha: str) -> Outcome:

@@ -306,7 +306,9 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
     known = replace(ours.proposal, wish=None)
     weight = ours.proposal.weight
     reasons = "\n".join(f"- {r}" for r in gate.reasons)
-    title = gate.reasons[0].replace("`", "") if gate.reasons else f"{weight} % may be merged"
+    frozen = next((c.reason for c in gate.conditions if c.kind == "hold" and _is_frozen(ours.proposal)), "")
+    first = frozen or next(iter(gate.reasons), f"{weight} % may be merged")
+    title = first.replace("`", "")
     summary = "\n\n".join(
         part
         for part in (
@@ -324,12 +326,17 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
     )
     return Check(
         name=GATE,
-        conclusion="success" if gate.passes else None,
+        conclusion="success" if gate.passes else "failure" if frozen else None,
         title=title[:200],
         summary=summary,
         external_id=reference(ours.pull.number, f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}"),
         actions=buttons(ours.proposal, desk.now(), promote=True, back=True),
     )
+
+
+def _is_frozen(proposal: Proposal) -> bool:
+    """Whether the last merge was not what it should have been: that is no waiting."""
+    return proposal.hold is not None and proposal.hold.cause == "read-back"
 
 
 def _short(text: str) -> str:

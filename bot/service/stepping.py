@@ -15,6 +15,7 @@ from bot.ports import Missing
 from bot.service import proposing
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
+from bot.service.readback import read_back
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
@@ -131,7 +132,9 @@ def _arrival(
         whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
         wish = earlier.proposal.wish
         past = (*earlier.proposal.past, replace(_past(weight, whole.pull), asked=wish.by if wish else ""))
-        return earlier.pull.merged_at, _hold_after(whole, rules), past
+        wrong = read_back(desk, whole.pull, standing.service)
+        hold = _hold_after(whole, rules) if wrong is None else wrong.hold
+        return earlier.pull.merged_at, hold, past
     try:
         pull = desk.repo.pull(record.pull)
     except Missing:

@@ -220,6 +220,15 @@ def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
                 "no-rollout", f"#{step.pull.number} was closed: {step.proposal.closed}.", "`/resume` goes on."
             )
         )
+    if step is not None and step.pull.merged:
+        return Declined(
+            Problem(
+                "drifted",
+                f"#{step.pull.number} is merged, and the base branch does not hold it: "
+                f"{code(case.service.name)} is at {weight} %.",
+                "Put the base branch right; then `/resume` goes on, or `/rollback` turns back.",
+            )
+        )
     if step is not None:
         return Declined(
             Problem(

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core import report
+from bot.core.lines import carried_over
 from bot.core.markers import Proposal
 from bot.core.rollout import Phase, state_of
 from bot.core.text import code, code_block
 from bot.core.traffic import Split, Target
 from bot.core.trailers import CANCEL, Record
-from bot.service.ending import take_back
 from tests.scenarios.inert import live
 
 RUNNING = Record(
@@ -76,7 +76,7 @@ class TestTakeBack:
         ],
     )
     def test_cases(self, now: bytes, goal: bytes | None) -> None:
-        assert take_back(now, self.AFTER, self.BEFORE) == goal
+        assert carried_over(now, self.AFTER, self.BEFORE) == goal
 
 
 def test_a_value_replaces_one_that_an_older_version_wrote() -> None:

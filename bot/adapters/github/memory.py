@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bot.adapters.github.client import Client
     from bot.adapters.github.git import Entry
-    from bot.ports import ChangedFile, Clock, Commit, File, Tree
+    from bot.ports import ChangedFile, Clock, Commit, Comparison, File, Landed, Tree
 
 LARGEST_KEPT = 256 * 1024  # bytes of a file; larger ones are read again
 _TREE_FILES = 200_000  # of all trees that are kept; some 250 bytes each
@@ -39,6 +39,8 @@ class Memory:
         self.histories: Lru[tuple[Commit, ...]] = Lru(512)
         self.changes: Lru[tuple[ChangedFile, ...]] = Lru(256)
         self.folders: Lru[tuple[tuple[Entry, ...], ...]] = Lru(64)
+        self.landed: Lru[Landed] = Lru(256)
+        self.comparisons: Lru[Comparison] = Lru(128)
         # One more for each, so that nothing weighs nothing.
         self.trees: Lru[Tree] = Lru(_TREE_FILES, lambda tree: len(tree.files) + 1)
         self.blobs: Lru[bytes] = Lru(_BLOB_BYTES, lambda content: len(content) + 1)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from bot.adapters.github import git, values
 from bot.adapters.github.git import Entry, branch_path, writable
-from bot.adapters.github.reading import Reading
+from bot.adapters.github.merging import Merging
 from bot.adapters.github.values import understood
 from bot.core.problems import OutsideFailure
 from bot.ports import Exists, Missing, Moved, Refused
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class GitHubRepository(Reading):
+class GitHubRepository(Merging):
     """``bot.ports.Repository`` on GitHub. Not to be shared between threads."""
 
     def close(self) -> None:
@@ -217,24 +217,6 @@ class GitHubRepository(Reading):
     def close_pull(self, number: int) -> None:
         """Close without merging. Raises ``Missing``, ``Refused``."""
         self._client.send("PATCH", f"{self._path}/pulls/{number:d}", body={"state": "closed"})
-
-    def merge(self, number: int, *, sha: str, title: str, message: str) -> str:
-        """Merge with a merge commit if the head still is ``sha``; give the merge commit's sha.
-
-        Raises:
-            Missing: There is no such pull request.
-            Moved: Another head (409), or the base moved while GitHub merged (405).
-            Refused: A rule, a conflict, closed or merged already (405); no permission.
-        """
-        body = {"sha": sha, "commit_title": title, "commit_message": message, "merge_method": "merge"}
-        answers = {HTTPStatus.METHOD_NOT_ALLOWED}
-        answer = self._client.send("PUT", f"{self._path}/pulls/{number:d}/merge", body=body, answers=answers)
-        if answer.status in answers:
-            # The one 405 that passes: GitHub gives no code, so its words decide.
-            passing = answer.message.lower().startswith("base branch was modified")
-            raise Moved(self._client.said(answer)) if passing else Refused(self._client.said(answer))
-        with understood("a merge"):
-            return str(answer.data["sha"])
 
     # conversation --------------------------------------------------------------------
 
