@@ -121,6 +121,17 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class OrganisationFile:
+    """A file of an organisation's ``.github`` repository, at a commit: the last that changed it, or the one asked for.
+
+    ``sha`` is the commit's, in full.
+    """
+
+    sha: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class TreeFile:
     """A plain file of a commit, without its content. ``blob`` names the content, ``size`` is in bytes."""
 
@@ -283,6 +294,14 @@ class Repository(Protocol):
         """Give a file at a commit (a full sha, cached: it cannot change), ``None`` when absent.
 
         A link, directory or submodule raises ``Refused``.
+        """
+        ...
+
+    def organisation_file(self, path: str, sha: str = "") -> OrganisationFile | None:
+        """Give a file of the owner's ``.github`` repository, ``None`` when there is none, or none to be seen.
+
+        Without ``sha`` that of its default branch now; that there is none may be some minutes old. A link, a
+        directory, or a repository that may not be read raises ``Refused``.
         """
         ...
 

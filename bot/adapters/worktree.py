@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.adapters.local_git import Git
-    from bot.ports import ChangedFile, Check, Commit, Comparison, Landed, Reaction
+    from bot.ports import ChangedFile, Check, Commit, Comparison, Landed, OrganisationFile, Reaction
 
 NUMBER = 0  # no pull request of GitHub has it
 HEAD = "working tree"  # no branch can be called that
@@ -189,6 +189,10 @@ class WorkTree:
                 raise Refused("Not a plain file.")
             content = entry[1] if entry is not None else None
         return None if content is None else File(path, content, hashlib.sha256(content).hexdigest())
+
+    def organisation_file(self, path: str, sha: str = "") -> OrganisationFile | None:  # noqa: ARG002 - the port's
+        """Offline there is no organisation; ``canary rules check --organisation`` looks at its file."""
+        return None
 
     def _on_disk(self, path: str, *, keep: bool = False) -> bytes | None:
         if keep and path in self._read:

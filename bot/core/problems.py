@@ -164,6 +164,7 @@ CODES: dict[str, str] = {
     "unknown-base": "The revision given with `--base` is not a commit of the repository.",
     # configuration
     "config-invalid": "`.github/canary.yaml` or a rule set has an error.",
+    "config-unreadable": "The organisation's file, or the commit whose rules a rollout follows, cannot be read.",
     # outcomes without a fault
     "applied": "Done.",
     "already": "The state is the wished one already; nothing was written.",

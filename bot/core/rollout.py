@@ -207,7 +207,10 @@ def held(words: str | None, until: datetime | None, now: datetime) -> Condition:
 
 def origin_of(rules: RuleSet, place: Place | None) -> str:
     """Give file and line of what a rule set says, as a code span; the file where the line is not known."""
-    return code(f"{place.path}:{place.line}" if place is not None else f"rules/{rules.id}.yaml")
+    if place is not None:
+        return code(f"{place.path}:{place.line}")
+    steps = rules.origins.get("steps")
+    return code(steps.path if steps is not None else f"rules/{rules.id}.yaml")
 
 
 def length(span: timedelta) -> str:

@@ -51,6 +51,8 @@ class StartFacts:
     stable: str | None = None
     candidate: str | None = None
     route: str = ""
+    named: str = ""  # the rule set's path in the repository, where it has one
+    config: str = ""  # the commits whose configuration the rollout follows, as the trailer has them
     armed: Record | None = None  # the record of an unmerged rollout on the same pull request
     merged: bool = False  # the pull request is merged: the target is the base branch's file
 
@@ -285,7 +287,8 @@ def start(facts: StartFacts) -> Started:
         stable=stable,
         candidate=candidate,
         pull=facts.pull,
-        rules=facts.rules.id,
+        rules=facts.named or facts.rules.id,
+        config=facts.config,
         requested_by=facts.requested_by,
         comment=facts.comment,
         route=facts.route,

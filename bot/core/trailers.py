@@ -21,7 +21,35 @@ _ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
 # A revision, or a destination of a route: ``namespace/host:port/subset``.
 _NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,400}", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", re.ASCII)
+# Commits, of the repository and of the organisation's `.github`; `-` where there is no file.
+_CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Where a rollout's configuration was read when it began: full shas of commits.
+
+    ``repository`` is a commit of the default branch, ``organisation`` one of the organisation's ``.github``; each is
+    empty where there was no file.
+    """
+
+    repository: str = ""
+    organisation: str = ""
+
+    def __str__(self) -> str:
+        """Give it as the trailer has it, empty where there was no file at all."""
+        if not self.organisation:
+            return self.repository
+        return f"{self.repository or '-'} {self.organisation}"
+
+    @classmethod
+    def read(cls, text: str) -> Pin | None:
+        """Read a trailer, ``None`` where it is none of ours."""
+        found = _CONFIG.fullmatch(text)
+        if found is None or text == "-":
+            return None
+        return cls(found[1].removeprefix("-"), found[2] or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +61,8 @@ class Record:
     request the rollout began on. ``step`` is the step's place counted from 1, or ``rollback``,
     or ``cancel`` (an unmerged rollout was taken back). ``route`` is the rule of a mesh or gateway object,
     empty for all else: its name or place, and behind ``~`` what tells it from others should that change.
+    ``rules`` is the id of a rule set, or its path in the repository. ``config`` is what ``Pin`` writes: the commits
+    whose configuration the rollout follows, empty where there was none.
     """
 
     service: str
@@ -47,6 +77,12 @@ class Record:
     requested_by: str
     comment: int
     route: str = ""
+    config: str = ""
+
+    @property
+    def pin(self) -> Pin | None:
+        """The commits whose configuration the rollout follows, ``None`` where there was none."""
+        return Pin.read(self.config) if self.config else None
 
     def trailers(self) -> str:
         """Give the lines that stand at the end of the commit's message.
@@ -70,8 +106,11 @@ class Record:
         }
         if self.route:
             lines["Route"] = self.route
+        if self.config:
+            lines["Config"] = self.config
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
-        if len(records(text)) != 1 or records(text)[0].service != self.service:
+        found = records(text)
+        if len(found) != 1 or found[0].service != self.service or found[0].config != self.config:
             raise ValueError(f"no trailers: {self}")
         return text
 
@@ -155,6 +194,7 @@ def _record(group: dict[str, str]) -> Record | None:
         or not all(_NAME.fullmatch(n) for n in names)
         or not _LOGIN.fullmatch(requested_by)
         or not _ROUTE.fullmatch(group.get("Route", ""))
+        or ("Config" in group and Pin.read(group["Config"]) is None)
         or "#" not in group["Service"]
     ):
         return None
@@ -171,6 +211,7 @@ def _record(group: dict[str, str]) -> Record | None:
         requested_by=requested_by,
         comment=comment,
         route=group.get("Route", ""),
+        config=group.get("Config", ""),
     )
 
 

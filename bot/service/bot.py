@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from bot.ports import Check, Clock, Comment, Forge, Pull, Repository
-    from bot.service.desk import Rulebook
+    from bot.service.configuring import Rulebook
 
 log = structlog.get_logger("canary")
 

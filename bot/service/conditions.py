@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from bot.core import freezes
@@ -10,13 +10,17 @@ from bot.core.conditions import Condition, Gate
 from bot.core.problems import Declined
 from bot.core.rollout import clock, held, judge
 from bot.core.text import code
+from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
     from bot.core.markers import Hold, Proposal
-    from bot.core.rules import RuleSet
+    from bot.core.rules import Config, RuleSet
     from bot.ports import Pull
     from bot.service.desk import Desk
     from bot.service.reading import Standing
+
+
+AGAIN = timedelta(minutes=10)
 
 
 def gate_of(
@@ -46,20 +50,24 @@ def gate_of(
 
 
 def _frozen(desk: Desk, key: str) -> Condition:
-    words, until = _freeze_words(desk, key)
+    try:
+        words, until = _freeze_words(desk.config(), desk.now(), key)
+    except Declined as declined:
+        # What cannot be read may be readable soon, and no webhook tells of another repository.
+        first = declined.problems[0]
+        again = desk.now() + AGAIN if first.code == UNREADABLE else None
+        said = f"{first.message} Nothing is promoted before that is mended."
+        origin = code(str(first.place)) if first.place is not None else "`freezes`"
+        return Condition("freeze", "freeze", "wait", said, value=said, origin=origin, until=again)
     if words is None:
         return Condition("freeze", "freeze", "pass", origin="`freezes`")
     said = f"{words}{f' until {clock(until)}' if until else ''}"
     return Condition("freeze", "freeze", "wait", f"{said}.", value=said, origin="`freezes`", until=until)
 
 
-def _freeze_words(desk: Desk, key: str) -> tuple[str | None, datetime | None]:
-    """Say what freezes a service now, and until when; a configuration that cannot be read stops it too."""
-    try:
-        config = desk.config()
-    except Declined as declined:
-        return f"{declined.problems[0].message} Nothing is promoted before that is mended", None
-    found = freezes.verdict(config.freezes, desk.now(), key.rpartition("/")[2])
+def _freeze_words(config: Config, now: datetime, key: str) -> tuple[str | None, datetime | None]:
+    """Say what freezes a service now, and until when."""
+    found = freezes.verdict(config.freezes, now, key.rpartition("/")[2])
     if found is None:
         return None, None
     what = f"Freeze {code(found.name)}" if found.kind == "deny" else f"Outside of {code(found.name)}"

@@ -20,6 +20,7 @@ from bot.ports import Check, Missing, Moved, Refused, Role
 from bot.service import proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
+from bot.service.configuring import is_of_configuration
 from bot.service.rebuilding import refresh, renew
 from bot.service.stepping import change_to, merged_step, open_step, page_of, tell_wisher
 
@@ -104,8 +105,9 @@ def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
 def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
     for step in proposing.open_for(desk, service):
         text = "\n\n".join(report.problem_text(p, with_code=True) for p in error.problems)
-        title = "The manifest on the base branch cannot be read"
-        state = reference(step.pull.number, "gate-unreadable")
+        about = "configuration" if is_of_configuration(error.problems) else "manifest on the base branch"
+        title = f"The {about} cannot be read"
+        state = reference(step.pull.number, f"gate-unreadable-{about[0]}")
         desk.tell(step.pull.head_sha, [Check(GATE, "failure", title, text, external_id=state)])
 
 
@@ -158,14 +160,16 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return Progress(standing)
-    rules = desk.rules_at(record)
     step = next((o for o in ours if o.proposal.kind == "step" and o.proposal.weight == weight), None)
     if step is None:
         branch = naming.step_branch(record.rollout, weight)
         latest = next(iter(proposing.from_branch(desk, branch)), None)
         if latest is not None and latest.pull.state == "closed":
             return _closed_step(desk, standing, latest)
-        step = latest if latest is not None else open_step(desk, standing, record, rules, weight)
+        step = latest
+    rules = desk.rules_at(record)
+    if step is None:
+        step = open_step(desk, standing, record, rules, weight)
     return _judge_step(desk, standing, rules, step, merges=merges)
 
 

@@ -7,21 +7,22 @@ no other look works on the same repository at that time.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from bot.core import trailers
+from bot.core import report, trailers
 from bot.core.checks import GATE
 from bot.core.markers import Answer
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import ALL, NOTHING, current
-from bot.core.rules import CONFIG_PATH, Config, RuleSet, read_config
+from bot.core.rules import Config, RuleSet
 from bot.core.text import code
 from bot.core.trailers import ROLLBACK
 from bot.core.validate import is_namespace, is_qualified
 from bot.manifests import workload
 from bot.ports import Missing
+from bot.service import configuring
 from bot.service.finding import Index, find_one
-from bot.service.reading import Historian, Service, Standing, read_file, read_held, standing, stands
+from bot.service.reading import Historian, Service, Standing, read_held, standing, stands
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,25 +30,13 @@ if TYPE_CHECKING:
 
     from bot.core.problems import Place
     from bot.core.traffic import Split
-    from bot.core.trailers import Record
-    from bot.ports import Check, Clock, Repository
+    from bot.core.trailers import Pin, Record
+    from bot.ports import Check, Clock, OrganisationFile, Repository
+    from bot.service.configuring import Configured, Rulebook
     from bot.service.reading import Held
 
 
 _SHORT = 63  # characters; of so few no name is too long
-
-
-class Rulebook(Protocol):
-    """The rule sets at hand."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """The ids of all rule sets, the default first."""
-        ...
-
-    def get(self, rules_id: str) -> RuleSet:
-        """Give a rule set; an id of a rollout that began under another version gives the default."""
-        ...
 
 
 @dataclass(slots=True)
@@ -76,7 +65,9 @@ class Desk:
     told: dict[tuple[str, str], Check] = field(default_factory=dict)
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
     index: Index = field(default_factory=Index)
-    _config: tuple[str | None, Config] | None = None
+    _configured: tuple[str | None, Configured] | None = None
+    _organisation: tuple[OrganisationFile | None] | None = None
+    _pinned: dict[Pin, Configured] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Give the time."""
@@ -160,40 +151,68 @@ class Desk:
             self.answered |= {a.rollout for a in answers if a is not None}
         return record.rollout in self.answered
 
-    def config(self) -> Config:
-        """Read the repository's configuration from its default branch, never from anywhere else.
+    def organisation(self) -> OrganisationFile | None:
+        """Give the organisation's file, read once in a look. Raises ``Declined``: ``config-unreadable``."""
+        if self._organisation is None:
+            self._organisation = (configuring.organisation_file(self.repo),)
+        return self._organisation[0]
+
+    def configured(self) -> Configured:
+        """Read the configuration of the default branch, never of anywhere else, with the organisation's.
 
         Raises:
-            Declined: ``config-invalid``.
+            Declined: ``config-invalid``, ``config-unreadable``, ``path-refused``.
         """
         tip = self.tip(self.repo.default_branch)
-        if self._config is None or self._config[0] != tip:
-            file = read_file_at(self.repo, tip)
-            self._config = tip, Config() if file is None else read_config(file, self.rulebook.ids)
-        return self._config[1]
+        if self._configured is None or self._configured[0] != tip:
+            found = configuring.present(self.repo, self.rulebook, tip, self.organisation())
+            self._configured = tip, found
+        return self._configured[1]
+
+    def config(self) -> Config:
+        """Give what the configuration says now: who may, when, and what new rollouts follow. Raises ``Declined``."""
+        return self.configured().config
+
+    def configured_at(self, record: Record) -> Configured | None:
+        """Read the configuration that a rollout follows since it began; ``None`` where there was none then.
+
+        Raises:
+            Declined: ``config-unreadable``, ``config-invalid``.
+        """
+        pin = record.pin
+        if pin is None:
+            return None
+        if pin not in self._pinned:
+            self._pinned[pin] = configuring.pinned(self.repo, self.rulebook, pin)
+        return self._pinned[pin]
+
+    def config_at(self, record: Record) -> Config:
+        """Give what the configuration said when a rollout began: ``four-eyes``, ``overlap``. Raises ``Declined``."""
+        found = self.configured_at(record)
+        return Config() if found is None else found.config
 
     def rules_at(self, record: Record) -> RuleSet:
-        """Give the rule set that a rollout follows since it began."""
-        return self.rulebook.get(record.rules)
+        """Give the rule set that a rollout follows since it began, with what the configuration changed of it then.
+
+        Raises:
+            Declined: ``config-unreadable``, ``config-invalid``: nothing goes on, and everything stops.
+        """
+        found = self.configured_at(record)
+        name = record.service.rpartition("/")[2]
+        return self.rulebook.get(record.rules) if found is None else found.rules(record.rules, name)
 
     def rules_of(self, service: Service) -> RuleSet:
         """Give the rule set that a new rollout of a service follows. Raises ``Declined``."""
-        return self.rulebook.get(self.config().rules_for(service.name))
+        found = self.configured()
+        return found.rules(found.config.rules_for(service.name), service.name)
 
 
-def read_file_at(repo: Repository, tip: str | None) -> str | None:
-    """Give the text of the configuration at a commit, ``None`` when there is none.
-
-    Raises:
-        Declined: ``config-invalid``.
-    """
-    file = None if tip is None else read_file(repo, CONFIG_PATH, tip)
-    if file is None:
-        return None
+def after(desk: Desk, record: Record, weight: int) -> str:
+    """Say what follows a weight of a rollout; what was done already is told whatever the rules are now."""
     try:
-        return file.content.decode()
-    except UnicodeDecodeError:
-        raise Declined(Problem("config-invalid", f"`{CONFIG_PATH}` is not UTF-8.")) from None
+        return report.after(record, desk.rules_at(record), weight)
+    except Declined as declined:
+        return declined.problems[0].message
 
 
 def edited(held: Held, split: Split, template_name: str | None = None) -> bytes:

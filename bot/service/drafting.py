@@ -103,6 +103,8 @@ def draft(case: Case, command: c.Canary) -> Draft:
             stable=command.stable,
             candidate=command.candidate,
             route=target.manifest.route,
+            named=desk.config().rules_for(service.name),
+            config=str(desk.configured().pin),
             armed=armed,
             merged=merged,
         )

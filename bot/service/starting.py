@@ -19,6 +19,7 @@ from bot.service import proposing
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.converge import converge
+from bot.service.desk import after
 from bot.service.drafting import (
     Draft,
     armed_record,
@@ -112,7 +113,6 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
 def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
     case: Case, record: Record, held: Held, base: Held | None, diff: str | None, plan: Draft | None = None
 ) -> Outcome:
-    rules = case.desk.rules_at(record)
     split = plan.started.split if plan is not None else held.version.split
     before = base.version.split if base is not None else None
     head = case.scene.pull.head_sha[:7]
@@ -129,7 +129,7 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
         parts += remarks(plan)
     if record.weight == 0 and split.shape is Shape.TARGETS:
         parts.append(f"At 0 % only the tag's URL leads to {code(record.candidate)}.")
-    parts.append(f"Merging this pull request applies it. {report.after(record, rules, record.weight)}")
+    parts.append(f"Merging this pull request applies it. {after(case.desk, record, record.weight)}")
     parts.append(
         f"`/canary N` here changes the share, `/canary cancel` takes it back. {report.way_back(record)}"
     )

@@ -15,6 +15,7 @@ from bot.ports import Missing
 from bot.service import proposing
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
+from bot.service.desk import after
 from bot.service.readback import read_back
 
 if TYPE_CHECKING:
@@ -193,10 +194,10 @@ def tell_wisher(desk: Desk, standing: Standing, record: Record, step: Ours) -> N
     """
     if step.proposal.wish is None:
         return
-    rules, weight = desk.rules_at(record), step.proposal.weight
+    weight = step.proposal.weight
     text = (
         f"Merged #{step.pull.number}: {code(record.candidate)} has **{weight} %** now. "
-        f"{report.after(record, rules, weight)}"
+        f"{after(desk, record, weight)}"
     )
     outcome = Outcome(
         "done",

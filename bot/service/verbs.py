@@ -18,7 +18,9 @@ from bot.core.rollout import clock as clock_words
 from bot.core.text import code
 from bot.service import proposing
 from bot.service.checks import quiet_checks
+from bot.service.configuring import is_of_configuration
 from bot.service.converge import Progress, converge
+from bot.service.desk import after
 from bot.service.scene import Kind
 from bot.service.stepping import open_step
 
@@ -193,8 +195,7 @@ def _merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
     weight = standing.rollout.weight
     text = f"Merged #{number}: {code(record.candidate if record else '')} has **{weight} %** now."
     if record is not None:
-        rules = case.desk.rules_at(record)
-        text += f" {report.after(record, rules, weight)}"
+        text += f" {after(case.desk, record, weight)}"
         if standing.rollout.next_weight is not None:
             text += f" {report.way_back(record)}"
     return case.outcome("done", "applied", text, record, pull=number)
@@ -462,13 +463,16 @@ def _home(case: Case) -> tuple[Ours, Standing]:
     record = need_rollout(case, standing)
     progress = converge(case.desk, case.service, merges=False)  # who says hold is not answered with a merge
     standing = progress.standing or standing
-    if progress.problem is not None:
+    # Without rules nothing goes on, and a step that is open can be held all the same.
+    if progress.problem is not None and not is_of_configuration(progress.problem.problems):
         raise progress.problem
     if progress.step is not None:
         return progress.step, standing
     weight = standing.rollout.next_weight
     branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
     latest = next(iter(proposing.from_branch(case.desk, branch)), None)
+    if latest is None and progress.problem is not None:
+        raise progress.problem
     if latest is None:
         raise _no_step(case, standing, None) if weight is not None else drifted(standing)
     return latest, standing

@@ -190,3 +190,54 @@ def test_the_branch_of_a_traffic_operation() -> None:
     assert branch.startswith("canary/shop/")
     assert branch not in {naming.edit_branch(EDIT.service, k) for k in ("comment/8", "review/7")}
     assert naming.rollout_of_branch(branch) is None
+
+
+SHA, OTHER = "0123456789abcdef" * 4, "89abcdef01" * 4
+
+
+@pytest.mark.parametrize(
+    ("config", "pin"),
+    [
+        pytest.param(OTHER, trailers.Pin(OTHER), id="the repository's"),
+        pytest.param(f"{OTHER} {SHA}", trailers.Pin(OTHER, SHA), id="and the organisation's"),
+        pytest.param(f"- {OTHER}", trailers.Pin("", OTHER), id="the organisation's alone"),
+    ],
+)
+def test_the_commit_of_the_rules_is_read_back(config: str, pin: trailers.Pin) -> None:
+    record = replace(RECORD, config=config)
+    assert str(pin) == config
+    assert record.pin == pin
+    assert trailers.records(record.trailers()) == (record,)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "-",
+        "main",
+        OTHER[:39],
+        OTHER + "0",
+        OTHER.upper(),
+        f"{OTHER}  {OTHER}",
+        f"{OTHER} -",
+        f"{OTHER} {OTHER} {OTHER}",
+        f" {OTHER}",
+        f"{OTHER} @mona",
+        f"{OTHER}\nCanary-Weight: 100",
+    ],
+)
+def test_what_is_no_commit_of_rules(config: str) -> None:
+    assert trailers.Pin.read(config) is None
+    with pytest.raises(ValueError, match="no trailers"):
+        replace(RECORD, config=config).trailers()
+
+
+def test_a_record_without_a_commit_of_rules_is_an_old_one_and_counts() -> None:
+    assert RECORD.pin is None
+    assert "Canary-Config" not in RECORD.trailers()
+    assert trailers.records(RECORD.trailers()) == (RECORD,)
+
+
+def test_a_record_with_a_damaged_commit_of_rules_is_none() -> None:
+    message = f"{RECORD.trailers()}\nCanary-Config: main"
+    assert trailers.records(message) == ()

@@ -82,6 +82,8 @@ class TestFollowed:
             "services",
             "freezes",
             "timezone",
+            "auto",
+            "on-fail",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)

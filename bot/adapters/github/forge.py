@@ -13,6 +13,7 @@ from bot.adapters.github.authorship import ByKey
 from bot.adapters.github.client import Client, Wire
 from bot.adapters.github.credentials import AppKey, Installation, Tokens
 from bot.adapters.github.memory import Memory
+from bot.adapters.github.organisation import NAME as ORGANISATION
 from bot.adapters.github.redaction import Redactor
 from bot.adapters.github.values import understood
 from bot.adapters.github.writing import GitHubRepository
@@ -105,6 +106,7 @@ class GitHubForge:
                 signed_only=self._signed_only,
             ),
             web_url=f"{self._web_url}/{name}",
+            organisation=lambda: Client(self._wire, Installation(self._tokens, installation, ORGANISATION)),
         )
 
     def repositories(self) -> Iterator[tuple[int, str]]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from bot.ports import ChangedFile, Clock, Commit, Comparison, File, Landed, Tree
 
 LARGEST_KEPT = 256 * 1024  # bytes of a file; larger ones are read again
+ABSENT = timedelta(minutes=5)
+"""How long an organisation without a file is believed to have none."""
 _TREE_FILES = 200_000  # of all trees that are kept; some 250 bytes each
 _BLOB_BYTES = 32 * 1024 * 1024  # of all contents that are kept by name
 
@@ -44,6 +46,8 @@ class Memory:
         # One more for each, so that nothing weighs nothing.
         self.trees: Lru[Tree] = Lru(_TREE_FILES, lambda tree: len(tree.files) + 1)
         self.blobs: Lru[bytes] = Lru(_BLOB_BYTES, lambda content: len(content) + 1)
+        self.owner_kinds: Lru[str] = Lru(2_048)  # "User" or "Organization", as pull requests bring it along
+        self.no_organisation_file: Fresh[bool] = Fresh(ABSENT, clock.now)
         self.default_branches: Fresh[str] = Fresh(timedelta(seconds=60), clock.now)
         self._identity: Identity | None = None
         self._lock = threading.Lock()

@@ -13,6 +13,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 from bot.adapters.github import values
 from bot.adapters.github.git import EXECUTABLE, FILE, blob_sha, branch_path, is_full_sha, readable
 from bot.adapters.github.memory import LARGEST_KEPT
+from bot.adapters.github.organisation import NAME as ORGANISATION
+from bot.adapters.github.organisation import Organisation
 from bot.adapters.github.values import understood
 from bot.core.problems import OutsideFailure
 from bot.ports import File, Refused, Role, Tree, TreeFile
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from bot.adapters.github.authorship import Authorship
     from bot.adapters.github.client import Client
     from bot.adapters.github.memory import Memory
-    from bot.ports import ChangedFile, Check, Comment, Commit, Pull
+    from bot.ports import ChangedFile, Check, Comment, Commit, OrganisationFile, Pull
 
 _MOST_COMMENTS = 300  # of pull requests
 _MOST_LISTED = 1_000  # of issues, too
@@ -45,6 +47,7 @@ class Reading:
         memory: Shared by all repositories of the forge.
         authorship: Decides what is ours.
         web_url: The address of the repository's page.
+        organisation: Makes a client that may read the organisation's ``.github``; by default this one's.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Reading:
         memory: Memory,
         authorship: Authorship,
         web_url: str,
+        organisation: Callable[[], Client] | None = None,
     ) -> None:
         self._name = name
         self._owner = name.partition("/")[0]
@@ -65,6 +69,13 @@ class Reading:
         self._web_url = web_url
         self._path = f"/repos/{name}"
         self._scope = (installation, name.lower())
+        self._organisation = Organisation(
+            self._owner,
+            installation,
+            client=organisation or (lambda: client),
+            memory=memory,
+            file=self._theirs,
+        )
 
     @property
     def name(self) -> str:
@@ -217,6 +228,21 @@ class Reading:
             raise Refused("Not a plain file.")
         return File(path, content, blob)
 
+    def organisation_file(self, path: str, sha: str = "") -> OrganisationFile | None:
+        """Give a file of the organisation's ``.github``, now or at a commit; raises as ``Organisation.file``."""
+        return self._organisation.file(path, sha)
+
+    def _theirs(self, client: Client, path: str, sha: str) -> File | None:
+        theirs = Reading(
+            f"{self._owner}/{ORGANISATION}",
+            self._scope[0],
+            client=client,
+            memory=self._memory,
+            authorship=self._authorship,
+            web_url="",
+        )
+        return theirs.file(path, sha)
+
     def tree(self, sha: str) -> Tree:
         """Give the plain files of a commit, ``truncated`` beyond 100,000 entries or 7 MB (GitHub's limits).
 
@@ -359,6 +385,9 @@ class Reading:
 
     def _pull(self, data: Any, ours: Callable[[Any], bool] | None = None) -> Pull:
         with understood("a pull request"):
+            owner = data["base"]["repo"].get("owner") or {}
+            if isinstance(owner.get("type"), str):
+                self._memory.owner_kinds.put((self._scope[0], self._owner.lower()), owner["type"])
             branch = data["base"]["repo"].get("default_branch")
             if isinstance(branch, str):
                 self._memory.default_branches.put(self._scope, branch)

@@ -34,6 +34,7 @@ class GitHubRepository(Merging):
     def close(self) -> None:
         """Let go of the connection; otherwise it goes with the object."""
         self._client.close()
+        self._organisation.close()
 
     # commits and branches ------------------------------------------------------------
 

@@ -227,14 +227,12 @@ CONFIG_FIELDS = (
         "auto",
         Flag(),
         "Steps merge themselves as soon as all rules pass; default: as the rule set says.",
-        followed=False,
         looser="`true` where it was `false`",
     ),
     Field(
         "on-fail",
         Choice(ON_FAIL),
         "What a failing gate leads to; default: as the rule set says.",
-        followed=False,
         looser="`hold` where it was `rollback`",
     ),
     Field(
@@ -275,7 +273,6 @@ LOCKED = Field(
     "locked",
     ListOf(Choice(LOCKABLE), "keys", most=len(LOCKABLE)),
     "In an organisation's file: keys that a repository may make stricter, and not looser.",
-    followed=False,
 )
 EXAMPLE = Record(
     "An example",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,7 @@ _STANDARD = "standard"
 _SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)  # freezes are tried for the 400 days from here
 _MOST_GROUPS = 10  # of services that have the same freezes
 _GOING_ON = ("promote", "canary", "resume")
+_OF_RULES = ("auto", "on-fail", "gates")  # keys of a configuration that change what a rule set says
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +56,18 @@ def adjusted(rules: RuleSet, config: Config, service: str) -> RuleSet:
         else type(step)(step.weight, step.bake, tuple(dict.fromkeys((*step.gates, *more))))
         for step in rules.steps
     )
-    return RuleSet(
-        id=rules.id,
-        summary=rules.summary,
-        why=rules.why,
+    said = {
+        key: place
+        for key, place in config.origins.items()
+        if key.partition(".")[0] in _OF_RULES or key == f"services.{service}.gates"
+    }
+    return replace(
+        rules,
         steps=steps,
         auto=rules.auto if config.auto is None else config.auto,
-        hold_on_early_merge=rules.hold_on_early_merge,
-        examples=rules.examples,
         gates={**rules.gates, **config.gates},
         on_fail=config.on_fail or rules.on_fail,
-        origins=rules.origins,
+        origins={**rules.origins, **said},
     )
 
 
@@ -101,7 +103,9 @@ def read_rules(text: str, path: str) -> RuleSet:
 
 
 def read_config(text: str, known_rules: tuple[str, ...]) -> Config:
-    """Read ``.github/canary.yaml`` for the service: keys that it does not follow yet are problems.
+    """Read ``.github/canary.yaml`` alone, as the service does: keys that it does not follow yet are problems.
+
+    Nobody looks whether the rule sets are there that it names by their paths; ``check`` does.
 
     Raises:
         Declined: ``config-invalid``, one problem for each fault of the file.
@@ -120,8 +124,9 @@ def check(
     path: str = CONFIG_PATH,
     files: Mapping[str, str | None] | None = None,
     organisation: bool = False,
+    for_service: bool = False,
 ) -> Checked:
-    """Read a configuration with all its keys, also those that the service does not follow yet.
+    """Read a configuration with all its keys, and the rule sets of the repository that it names.
 
     Args:
         text: The file.
@@ -129,9 +134,10 @@ def check(
         path: What problems call the file.
         files: The rule sets of the repository that ``named_files`` asks for, ``None`` for one that is not there.
         organisation: It is the organisation's file, which may have ``locked`` and no ``services``.
+        for_service: What the service does not follow yet is a problem.
     """
     faults = nodes.Faults(path)
-    reading = Reading(faults, tuple(sets), organisation=organisation)
+    reading = Reading(faults, tuple(sets), for_service=for_service, organisation=organisation)
     config = _config(text, reading)
     found = dict(sets)
     told: list[Problem] = []
@@ -146,9 +152,14 @@ def check(
             faults.add(f"There is no file {code(named)}.", place, remedy)
             continue
         try:
-            found[named] = read_rules(held, named)
+            rules = read_rules(held, named)
         except Declined as declined:
             told += declined.problems
+            continue
+        found[named] = rules
+        if for_service and not rules.followed:
+            remedy = f"Until then, a rule set without gates, or one of {', '.join(map(code, sets))}."
+            faults.add(f"{code(named)} has gates; this version cannot judge them yet.", place, remedy)
     _check_gates(config, found, reading)
     problems = (*faults.in_order(), *dict.fromkeys(told))
     return Checked(None if problems else config, found, problems)
@@ -216,10 +227,7 @@ def _config(text: str, reading: Reading) -> Config:
     values = _root(reading, root, Record(what, (*CONFIG_FIELDS, LOCKED)), what)
     made = {key.replace("-", "_"): value for key, value in values.items() if key != "version"}
     config = Config(**({"rules": next(iter(reading.known_rules), _STANDARD)} | made), origins=reading.origins)
-    if reading.for_service:
-        _check_freezes(config.freezes, reading)  # the one key among these that the service follows
-    else:
-        _check_config(config, reading)
+    _check_config(config, reading)
     return config
 
 

@@ -80,7 +80,8 @@ class RuleSet:
     """How a rollout goes on.
 
     ``auto`` merges a step as soon as its gate passes. ``hold_on_early_merge`` stops the rollout
-    when a person merges a step before its bake time is over. ``origins`` are the places of the keys in the file.
+    when a person merges a step before its bake time is over. ``origins`` are the places of the keys in the file, or
+    in the configuration that changed them.
     """
 
     id: str

@@ -47,10 +47,9 @@ class RulesName:
             return value
         name = str(value) if node.kind == "scalar" else ""
         is_path = isinstance(value, str) and ("/" in value or value.endswith((".yaml", ".yml")))
-        if reading.for_service and (is_path or name in PLANNED_RULES):
-            what = "a rule set of the repository" if is_path else f"the rule set {code(name)}"
+        if reading.for_service and name in PLANNED_RULES:
             remedy = f"Until then, one of {', '.join(map(code, reading.known_rules))}."
-            said = f"{what[0].upper()}{what[1:]} is planned; this version cannot follow it."
+            said = f"The rule set {code(name)} is planned; this version cannot follow it."
             reading.faults.add(said, at.place, remedy)
             return BROKEN
         if is_path and re.fullmatch(RULES_PATH, value, re.ASCII) and not _GIT.search(value):
