@@ -368,8 +368,11 @@ class Repository(Protocol):
         """
         ...
 
-    def commit_on(self, parent: str, path: str, content: bytes, message: str) -> str:
-        """Make a commit on ``parent`` that no branch names yet; give its sha. The file's mode is kept."""
+    def commit_on(self, parent: str | None, path: str, content: bytes, message: str) -> str:
+        """Make a commit on ``parent`` that no branch names yet; give its sha. The file's mode is kept.
+
+        Without a parent it begins a history of its own, with this file alone.
+        """
         ...
 
     def create_branch(self, name: str, sha: str) -> None:

@@ -362,8 +362,10 @@ class WorkTree:
         self._head = self.commit_on(self._head, file.path, content, message)
         return self._head
 
-    def commit_on(self, parent: str, path: str, content: bytes, message: str) -> str:  # noqa: ARG002 - the port's
-        """Remember new bytes for a file; no branch moves."""
+    def commit_on(self, parent: str | None, path: str, content: bytes, message: str) -> str:  # noqa: ARG002 - the port's
+        """Remember new bytes for a file; no branch moves. Nothing begins a history of its own here."""
+        if parent is None:
+            raise Missing
         old = self.file(path, parent)
         if old is None or parent not in self._made:
             raise Missing

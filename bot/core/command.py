@@ -94,6 +94,25 @@ class Resume(OfService):
 
 
 @dataclass(frozen=True, slots=True)
+class Freeze(OfService):
+    """``/canary freeze``. No name means the whole repository, as ``all`` does. ``reason`` is untrusted.
+
+    Without ``duration`` it freezes until ``/canary unfreeze``.
+    """
+
+    verb: ClassVar[str] = "freeze"
+    duration: timedelta | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unfreeze(OfService):
+    """``/canary unfreeze``. No name means the freeze of the whole repository, as ``all`` does."""
+
+    verb: ClassVar[str] = "unfreeze"
+
+
+@dataclass(frozen=True, slots=True)
 class Status(OfService):
     """``/canary status``."""
 

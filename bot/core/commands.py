@@ -8,15 +8,17 @@ The grammar, one command on a line; words are parted by plain spaces::
     promote  = [SERVICE] ["next" | N | "full"]
     rollback = [SERVICE] ["--" reason]
     hold     = [SERVICE] ["for" DURATION] ["--" reason]
-    resume, status, why, cancel, adopt, retry = [SERVICE]
+    freeze   = [SERVICE] ["for" DURATION] ["--" reason]
+    resume, unfreeze, status, why, cancel, adopt, retry = [SERVICE]
     help     = [VERB]
     traffic, tag, untag = WORD {WORD}
     option   = ("service" | "app") "=" NAME     also for the verbs that take a SERVICE
              | ("stable" | "candidate") "=" NAME | "sha=" HEX
     short    = promote | rollback | hold | resume | traffic | tag | untag
 
-``SERVICE`` is a DNS-1035 name or ``all``. A first word that is neither ``/canary`` nor a
-short verb belongs to somebody else. All lines are parsed before anything is decided.
+``SERVICE`` is a DNS-1035 name or ``all``; ``freeze`` and ``unfreeze`` alone mean ``all``.
+A first word that is neither ``/canary`` nor a short verb belongs to somebody else.
+All lines are parsed before anything is decided.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from bot.core.command import (
     Canary,
     Cancel,
     Command,
+    Freeze,
     Help,
     Hold,
     OfService,
@@ -42,6 +45,7 @@ from bot.core.command import (
     Status,
     Tag,
     Traffic,
+    Unfreeze,
     Untag,
     Why,
     WithItems,
@@ -63,6 +67,7 @@ __all__ = [
     "Cancel",
     "Command",
     "Dropped",
+    "Freeze",
     "Help",
     "Hold",
     "Line",
@@ -77,6 +82,7 @@ __all__ = [
     "Status",
     "Tag",
     "Traffic",
+    "Unfreeze",
     "Untag",
     "Usage",
     "Why",
@@ -146,7 +152,7 @@ class Parsed:
 
 
 _ORDER = (
-    *("rollback", "cancel", "hold", "resume", "adopt", "retry"),
+    *("rollback", "cancel", "freeze", "hold", "unfreeze", "resume", "adopt", "retry"),
     *("untag", "tag", "traffic", "canary", "promote", "plan", "status", "why", "help"),
 )
 
@@ -214,6 +220,7 @@ _CONTRADICTIONS = frozenset(
     for pair in (
         ("promote", "rollback"),
         ("hold", "resume"),
+        ("freeze", "unfreeze"),
         ("canary", "rollback"),
         ("cancel", "rollback"),
         ("cancel", "promote"),
@@ -240,8 +247,11 @@ def _contradict(a: Command, b: Command) -> bool:
             return (a.weights, a.stable, a.candidate, a.sha) != (b.weights, b.stable, b.candidate, b.sha)
         case (Promote(), Promote()):
             return a.to != b.to
-        case (Hold(), Hold()):
-            return a.duration != b.duration
+        case (Hold(duration=first), Hold(duration=second)) | (
+            Freeze(duration=first),
+            Freeze(duration=second),
+        ):
+            return first != second
         case (Canary(weights=weights), Promote(to=to)) | (Promote(to=to), Canary(weights=weights)):
             return to != "next" and weights[0] != (100 if to == "full" else to)
     return False
@@ -271,6 +281,7 @@ def _dropped(commands: list[Command]) -> Iterator[Dropped]:
                 command, f"The same command stands in line {commands[commands.index(command)].line}."
             )
         elif isinstance(command, Promote):
-            hold = next((h for h in commands if isinstance(h, Hold) and _overlap(h, command)), None)
-            if hold is not None:
-                yield Dropped(command, f"`hold` in line {hold.line} is carried out instead: stopping wins.")
+            stop = next((h for h in commands if isinstance(h, Hold | Freeze) and _overlap(h, command)), None)
+            if stop is not None:
+                said = f"`{stop.verb}` in line {stop.line} is carried out instead: stopping wins."
+                yield Dropped(command, said)

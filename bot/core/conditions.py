@@ -26,7 +26,7 @@ class Condition:
 
     ``rule`` is what a reader calls it. ``reason`` is a sentence that says why the step waits, empty where it does
     not. ``until`` is when time alone changes the answer, or its words. ``origin`` is file and line, or the
-    command. ``measured`` is what a gate was answered.
+    command. ``measured`` is what a gate was answered. ``firm`` says that no override lifts it.
     """
 
     kind: Kind
@@ -38,6 +38,7 @@ class Condition:
     origin: str = "built in"
     until: datetime | None = None
     measured: Measured | None = None
+    firm: bool = False
 
     @property
     def lets_pass(self) -> bool:

@@ -157,6 +157,8 @@ CODES: dict[str, str] = {
     "not-mergeable": "GitHub refuses to merge the pull request.",
     "rollback-open": "A rollback of this rollout is proposed already; nothing else moves.",
     "held": "The rollout is on hold.",
+    "frozen": "A freeze holds: nothing is promoted or started.",
+    "freezes-not-believed": "The bot's branch of freezes holds what the bot did not write; nothing goes on.",
     # the command line
     "no-command": "The text holds no command of the bot.",
     "needs-github": "The verb acts on pull requests; offline there are none.",

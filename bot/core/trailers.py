@@ -23,6 +23,7 @@ _NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,400}", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", re.ASCII)
 # Commits, of the repository and of the organisation's `.github`; `-` where there is no file.
 _CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
+_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00)?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 
 
@@ -142,6 +143,54 @@ class Edit:
         if edits(text) != (self,):
             raise ValueError(f"no trailers: {self}")
         return text
+
+
+@dataclass(frozen=True, slots=True)
+class FreezeChange:
+    """A freeze that began or was lifted, as a commit on the bot's own branch says it.
+
+    ``service`` is ``path#namespace/name`` or ``all``; ``until`` is an ISO time or empty; ``requested_by`` is a login,
+    or ``rules`` where the bot itself has put it; ``comment`` is the id of the comment or the review, or 0.
+    """
+
+    on: bool
+    service: str
+    requested_by: str
+    comment: int
+    until: str = ""
+
+    def trailers(self) -> str:
+        """Give the lines that stand at the end of the commit's message.
+
+        Raises:
+            ValueError: They would not say the same when they are read again.
+        """
+        lines = {
+            "Service": self.service,
+            "Freeze": "on" if self.on else "off",
+            "Until": self.until,
+            "Requested-By": self.requested_by,
+            "Comment": self.comment,
+        }
+        text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items() if value != "")
+        if freezes(text) != (self,):
+            raise ValueError(f"no trailers: {self}")
+        return text
+
+
+def freezes(message: str) -> tuple[FreezeChange, ...]:
+    """Give the freezes of a commit message, in its order; what is not whole is left out."""
+    return tuple(
+        FreezeChange(
+            group["Freeze"] == "on", group["Service"], group["Requested-By"], comment, group.get("Until", "")
+        )
+        for group in _groups(message)
+        if group.get("Freeze") in {"on", "off"}
+        and (group["Service"] == "all" or "#" in group["Service"])
+        and _LOGIN.fullmatch(group.get("Requested-By", ""))
+        and _TIME.fullmatch(group.get("Until", ""))
+        and (comment := _number(group.get("Comment", ""))) is not None
+    )
 
 
 def edits(message: str) -> tuple[Edit, ...]:

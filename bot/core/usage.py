@@ -26,7 +26,7 @@ class Usage:
     verb: str
     forms: tuple[str, ...]
     summary: str
-    who: Literal["read", "triage", "write"]
+    who: Literal["read", "triage", "write", "admin"]
     example: str
     options: tuple[str, ...] = ()
     short: bool = False
@@ -162,6 +162,24 @@ USAGES: tuple[Usage, ...] = (
         example="/canary retry",
         options=_SERVICE,
         built=False,
+    ),
+    Usage(
+        "freeze",
+        ("/canary freeze [SERVICE] [for 2h] [-- reason]",),
+        "Promote and start nothing until `/canary unfreeze`, or until the time is over; rollback and hold go on. "
+        "Here no name means the whole repository, as `all` does.",
+        who="admin",
+        example="/canary freeze for 2h -- incident in the data centre",
+        options=_SERVICE,
+    ),
+    Usage(
+        "unfreeze",
+        ("/canary unfreeze [SERVICE]",),
+        "End the freeze of a service; without a name that of the whole repository. "
+        "What was asked for meanwhile goes on.",
+        who="admin",
+        example="/canary unfreeze",
+        options=_SERVICE,
     ),
 )
 

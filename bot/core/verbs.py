@@ -14,6 +14,7 @@ from bot.core.command import (
     Canary,
     Cancel,
     Command,
+    Freeze,
     Help,
     Hold,
     OfService,
@@ -25,6 +26,7 @@ from bot.core.command import (
     Status,
     Tag,
     Traffic,
+    Unfreeze,
     Untag,
     Why,
     WithItems,
@@ -42,7 +44,7 @@ _SHORTEST_VERB = 3  # letters that a mistyped verb has at least
 _FIRST_WORD = re.compile(r" {0,3}/([A-Za-z]+)", re.ASCII)
 _VERB_LIKE = re.compile(r"/?([a-z][a-z-]*)", re.ASCII)
 _NO_NUMBERS = frozenset({"nan", "inf", "infinity"})
-_WITH_REASON = frozenset({"rollback", "hold"})
+_WITH_REASON = frozenset({"rollback", "hold", "freeze"})
 _WITH_ITEMS = frozenset({"traffic", "tag", "untag"})
 
 
@@ -241,25 +243,28 @@ def _rollback(given: Arguments, known: Collection[str]) -> Command:
     return Rollback(service=service, reason=given.reason)
 
 
-def _hold(given: Arguments, known: Collection[str]) -> Command:
-    line = given.line
-    _no_long_dash(given)
-    if given.words and given.words[0].text[:1].isdigit():
-        decline_word(
-            line, given.words[0], "unexpected-text", "A duration stands behind `for`.", "Try `/hold for 2h`."
-        )
-    service, words = _service(given, known, lambda text: text == "for")
-    if not words:
-        return Hold(service=service, reason=given.reason)
-    if words[0].text != "for":
-        _nothing_more(line, words, "after the service", _REASON.format("/hold"))
-    if len(words) == 1:
-        decline_word(
-            line, words[0], "bad-duration", "A duration belongs behind `for`.", "Try `/hold for 2h`."
-        )
-    duration = grammar.duration(line, words[1])
-    _nothing_more(line, words[2:], "after the duration", _REASON.format("/hold"))
-    return Hold(service=service, duration=duration, reason=given.reason)
+def _stop(kind: type[Hold | Freeze], typed: str) -> Callable[[Arguments, Collection[str]], Command]:
+    """Read ``[SERVICE] [for DURATION] [-- reason]``."""
+
+    def read(given: Arguments, known: Collection[str]) -> Command:
+        line, example = given.line, f"Try `{typed} for 2h`."
+        _no_long_dash(given)
+        if given.words and given.words[0].text[:1].isdigit():
+            message = "A duration stands behind `for`."
+            decline_word(line, given.words[0], "unexpected-text", message, example)
+        service, words = _service(given, known, lambda text: text == "for")
+        if not words:
+            return kind(service=service, reason=given.reason)
+        if words[0].text != "for":
+            _nothing_more(line, words, "after the service", _REASON.format(typed))
+        if len(words) == 1:
+            message = "A duration belongs behind `for`."
+            decline_word(line, words[0], "bad-duration", message, example)
+        duration = grammar.duration(line, words[1])
+        _nothing_more(line, words[2:], "after the duration", _REASON.format(typed))
+        return kind(service=service, duration=duration, reason=given.reason)
+
+    return read
 
 
 def _no_long_dash(given: Arguments) -> None:
@@ -318,8 +323,9 @@ _READERS: dict[str, Callable[[Arguments, Collection[str]], Command]] = {
     "plan": _plan,
     "promote": _promote,
     "rollback": _rollback,
-    "hold": _hold,
+    "hold": _stop(Hold, "/hold"),
+    "freeze": _stop(Freeze, "/canary freeze"),
     "help": _help,
-    **{kind.verb: _only_service(kind) for kind in (Resume, Status, Why, Cancel, Adopt, Retry)},
+    **{kind.verb: _only_service(kind) for kind in (Resume, Unfreeze, Status, Why, Cancel, Adopt, Retry)},
     **{kind.verb: _items(kind) for kind in (Traffic, Tag, Untag)},
 }

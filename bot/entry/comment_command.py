@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DONE = frozenset({"done", "already", "answered", "pending"})
 
-_PAGES = (c.Hold, c.Resume, c.Why)  # what only pull requests know
+_PAGES = (c.Hold, c.Resume, c.Freeze, c.Unfreeze, c.Why)  # what only pull requests know
 _STARTS = (c.Canary, c.Plan, c.Cancel)
 _MOVES = (c.Promote, c.Rollback, c.Status, c.Traffic, c.Tag, c.Untag)
 _EITHER = (c.Status, c.Traffic, c.Tag, c.Untag)  # before the merge and after it

@@ -24,6 +24,7 @@ from bot.service import (
     answering,
     earlier,
     ending,
+    freezing,
     pressing,
     proposing,
     readback,
@@ -69,7 +70,7 @@ _REACTIONS = {
     "failed": Reaction.NOT_UNDERSTOOD,
 }
 # These stop or only read: being late does no harm, and stopping must be easier than going on.
-_EVER = (c.Rollback, c.Hold, c.Status, c.Why, c.Help, c.Plan)
+_EVER = (c.Rollback, c.Hold, c.Freeze, c.Status, c.Why, c.Help, c.Plan)
 
 
 class Marks(Protocol):
@@ -180,6 +181,7 @@ class Bot:
             pull = desk.repo.pull(number) if pull is None or stale else pull
             scene = Scene.of(pull, comment, comments)
             stale = self._work_off(desk, scene, parsed)
+            self._look_elsewhere(desk, subject)
             set_check = stale and scene.kind is Kind.OPEN and why == "comment"
         desk.tell_the_rest()
         if any(count > MOST_OF_ONE for count in counts.values()):
@@ -242,6 +244,13 @@ class Bot:
         if service is not None and again is not None:
             where = Subject(subject.installation, subject.repository, service.what)
             self.marks(where, at=again, why="timer")
+
+    def _look_elsewhere(self, desk: Desk, subject: Subject) -> None:
+        """Ask for looks at what a command has changed besides its own pull request; a sweep would find it too."""
+        for what in dict.fromkeys(desk.elsewhere):
+            where = Subject(subject.installation, subject.repository, what)
+            self.marks(where, at=desk.now(), why="timer")
+        desk.elsewhere.clear()
 
     def _check(self, desk: Desk, pull: Pull, proposal: Proposal | None = None) -> None:
         check = plan_check(desk, pull)
@@ -343,12 +352,18 @@ class Bot:
     def _services(self, desk: Desk, scene: Scene, command: c.Command) -> tuple[Service | None, ...]:
         if not isinstance(command, OfService):
             return (None,)
+        if isinstance(command, c.Freeze):
+            return (freezing.scope_of(desk, scene, command.service),)
+        if isinstance(command, c.Unfreeze):
+            return (None,)
         by_name = not isinstance(command, c.Retarget)
         return scene.chosen(desk, command.service or self.service, by_name=by_name)
 
     def _carry_out(self, desk: Desk, scene: Scene, command: c.Command, service: Service | None) -> Outcome:
         name = service.name if service is not None else ""
         try:
+            if isinstance(command, c.Freeze | c.Unfreeze):
+                return replace(self._freeze(desk, scene, command, service), verb=command.verb)
             if service is None or isinstance(command, c.Help):
                 return _general(command)
             late = earlier.superseded(scene, command, service)
@@ -372,6 +387,20 @@ class Bot:
             )
             return Outcome("failed", "internal", text, verb=command.verb, service=name)
         return replace(outcome, verb=command.verb)
+
+    @staticmethod
+    def _freeze(desk: Desk, scene: Scene, command: c.Freeze | c.Unfreeze, service: Service | None) -> Outcome:
+        """Freeze or unfreeze, and have every open step looked at: what its check says has changed."""
+        if isinstance(command, c.Freeze):
+            outcome = freezing.freeze(desk, scene, command, service)
+        else:
+            outcome = freezing.unfreeze(desk, scene, command)
+        for pull in desk.repo.open_pulls() if outcome.decision == "done" else ():
+            proposal = Proposal.read(pull.body) if pull.ours else None
+            where = Service.parse(proposal.base, proposal.service) if proposal is not None else None
+            if where is not None:
+                desk.elsewhere.append(where.what)
+        return outcome
 
     def _too_late(self, desk: Desk, scene: Scene, parsed: c.Parsed) -> Outcome | None:
         age = desk.now() - scene.comment.created_at

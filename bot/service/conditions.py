@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from bot.core.conditions import Condition, Gate
 from bot.core.problems import Declined
 from bot.core.rollout import clock, held, judge
 from bot.core.text import code
+from bot.service import freezing
 from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
@@ -49,29 +51,64 @@ def gate_of(
     return judge(rules, proposal.before, since=since, now=now, others=others)
 
 
+@dataclass(frozen=True, slots=True)
+class Freezing:
+    """One freeze that holds now, in Markdown of one line without its full stop."""
+
+    words: str
+    origin: str
+    until: datetime | None
+
+
+def freezes_on(desk: Desk, key: str) -> tuple[Freezing, ...]:
+    """Give all that freezes a service now: the configuration's windows, and what was typed.
+
+    Raises:
+        Declined: ``config-invalid``, ``freezes-not-believed``: nobody knows, so that nothing goes on.
+    """
+    found = []
+    window = freezes.verdict(desk.config().freezes, desk.now(), key.rpartition("/")[2])
+    if window is not None:
+        what = f"Freeze {code(window.name)}" if window.kind == "deny" else f"Outside of {code(window.name)}"
+        origin = code(str(window.origin)) if window.origin else "`freezes`"
+        until = f" until {clock(window.until)}" if window.until else ""
+        where = f" ({origin})" if window.origin else ""
+        found.append(Freezing(f"{what}{where}{until}", origin, window.until))
+    for one in freezing.active(desk, key):
+        origin = freezing.link_of(desk, one) or "the bot"
+        found.append(Freezing(freezing.words(desk, one), origin, one.ends))
+    return tuple(found)
+
+
 def _frozen(desk: Desk, key: str) -> Condition:
     try:
-        words, until = _freeze_words(desk.config(), desk.now(), key)
+        found = freezes_on(desk, key)
     except Declined as declined:
-        # What cannot be read may be readable soon, and no webhook tells of another repository.
+        # Deny on error, and no override helps: nobody knows what it would be about. What cannot be read may be
+        # readable soon, and no webhook tells of another repository or of a branch that was deleted.
         first = declined.problems[0]
-        again = desk.now() + AGAIN if first.code == UNREADABLE else None
-        said = f"{first.message} Nothing is promoted before that is mended."
+        again = desk.now() + AGAIN if first.code in {UNREADABLE, "freezes-not-believed"} else None
+        remedy = first.remedy if first.code == "freezes-not-believed" else ""
+        words = f"{first.message} {remedy or 'Nothing is promoted before that is mended.'}"
         origin = code(str(first.place)) if first.place is not None else "`freezes`"
-        return Condition("freeze", "freeze", "wait", said, value=said, origin=origin, until=again)
-    if words is None:
+        said = _in_cell(words)
+        return Condition("freeze", "freeze", "wait", words, value=said, origin=origin, until=again, firm=True)
+    if not found:
         return Condition("freeze", "freeze", "pass", origin="`freezes`")
-    said = f"{words}{f' until {clock(until)}' if until else ''}"
-    return Condition("freeze", "freeze", "wait", f"{said}.", value=said, origin="`freezes`", until=until)
+    return Condition(
+        "freeze",
+        "freeze",
+        "wait",
+        " ".join(f"{one.words}." for one in found),
+        value=_in_cell("; ".join(one.words for one in found)),
+        origin=", ".join(dict.fromkeys(one.origin for one in found)),
+        until=min((one.until for one in found if one.until is not None), default=None),
+    )
 
 
-def _freeze_words(config: Config, now: datetime, key: str) -> tuple[str | None, datetime | None]:
-    """Say what freezes a service now, and until when."""
-    found = freezes.verdict(config.freezes, now, key.rpartition("/")[2])
-    if found is None:
-        return None, None
-    what = f"Freeze {code(found.name)}" if found.kind == "deny" else f"Outside of {code(found.name)}"
-    return f"{what} ({code(str(found.origin))})" if found.origin else what, found.until
+def _in_cell(words: str) -> str:
+    # A bar would end a cell of a table, and with it the code span around a person's words.
+    return words.replace("|", "\\u{7c}")
 
 
 def hold_words(hold: Hold) -> str:

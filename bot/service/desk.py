@@ -49,6 +49,7 @@ class Desk:
     the one with the button that was pressed, and ``stamp`` what its check bears from then on. ``told`` is what
     checks say since this look, ``afterwards`` what they shall say once the answer stands. ``answered`` are
     rollouts that a reply of ours was seen to name. ``index`` is what is known of files from earlier searches.
+    ``elsewhere`` are subjects, see ``bot.ports.Subject``, that a command has changed besides its own pull request.
     """
 
     repo: Repository
@@ -65,6 +66,7 @@ class Desk:
     told: dict[tuple[str, str], Check] = field(default_factory=dict)
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
     index: Index = field(default_factory=Index)
+    elsewhere: list[str] = field(default_factory=list)
     _configured: tuple[str | None, Configured] | None = None
     _organisation: tuple[OrganisationFile | None] | None = None
     _pinned: dict[Pin, Configured] = field(default_factory=dict)

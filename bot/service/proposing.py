@@ -5,6 +5,7 @@ Names are functions of the rollout and the step, so a second try finds what the 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bot.service.reading import Held, Service, Standing
 
 LABEL = "canary"
+_LINK = re.compile(r"\[([^\[\]]{1,200})\]\(https?://[^() ]{1,500}\)", re.ASCII)
 _INSTEAD = {"superseded": "superseded", "rollback": "rollback-open", "overtaken": "already"}
 
 
@@ -308,7 +310,7 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
     reasons = "\n".join(f"- {r}" for r in gate.reasons)
     frozen = next((c.reason for c in gate.conditions if c.kind == "hold" and _is_frozen(ours.proposal)), "")
     first = frozen or next(iter(gate.reasons), f"{weight} % may be merged")
-    title = first.replace("`", "")
+    title = plain(first)
     summary = "\n\n".join(
         part
         for part in (
@@ -341,6 +343,11 @@ def _is_frozen(proposal: Proposal) -> bool:
 
 def _short(text: str) -> str:
     return "".join(c for c in text if c.isalnum())[:60]
+
+
+def plain(text: str) -> str:
+    """Give a sentence without code spans and links: a check's title shows Markdown as it is written."""
+    return _LINK.sub(r"\1", text).replace("`", "")
 
 
 def step_change(standing: Standing, record: Record, split: Split, reason: str) -> Change:

@@ -32,6 +32,7 @@ from bot.service.drafting import (
     typed,
     unchanged,
 )
+from bot.service.freezing import refuse_start
 from bot.service.scene import Kind
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         return _start_outcome(case, earlier, None)
     plan = draft(case, command)
     record = plan.started.record
+    refuse_start(desk, service)
     if earlier is not None and (earlier.proposal.rollout, earlier.proposal.weight) == (
         record.rollout,
         record.weight,

@@ -239,6 +239,15 @@ class TestWriting:
         assert stage.world.tip(SHOP, "canary/x/25") is None
         repository.delete_branch("canary/x/25")
 
+    def test_a_history_of_its_own_holds_one_file(self, stage: Stage) -> None:
+        repository = stage.repository
+        with stage.costs("POST /git/trees", "POST /git/commits"):
+            first = repository.commit_on(None, "freezes.json", b"{}\n", "Begin")
+        repository.create_branch("canary/freezes", first)
+        assert stage.world.files(SHOP, "canary/freezes") == ["freezes.json"]
+        (only,) = repository.history("freezes.json", first)
+        assert (only.sha, only.ours, only.parents) == (first, True, ())
+
     def test_no_branch_for_an_unknown_commit(self, stage: Stage) -> None:
         with pytest.raises(Refused):
             stage.repository.create_branch("canary/x/25", "0" * 39 + "1")

@@ -25,12 +25,13 @@ ONE = {
     "promote": rf"(?:(?!(?:next|full)(?: |$)){NAME}(?: (?:next|full|{WEIGHT}))?|next|full|{WEIGHT})?",
     "rollback": rf"(?:{NAME})?",
     "hold": rf"(?:(?!for(?: |$)){NAME})?(?:(?:^|(?<! ) )for {DURATION})?",
-    "help": "(?:/?(?:canary|plan|promote|rollback|hold|resume|traffic|tag|untag"
+    "freeze": rf"(?:(?!for(?: |$)){NAME})?(?:(?:^|(?<! ) )for {DURATION})?",
+    "help": "(?:/?(?:canary|plan|promote|rollback|hold|resume|freeze|unfreeze|traffic|tag|untag"
     "|status|why|help|cancel|adopt|retry))?",
-    **dict.fromkeys(("resume", "status", "why", "cancel", "adopt", "retry"), rf"(?:{NAME})?"),
+    **dict.fromkeys(("resume", "unfreeze", "status", "why", "cancel", "adopt", "retry"), rf"(?:{NAME})?"),
 }
 OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)")
-RESERVED = {"promote": ("next", "full"), "hold": ("for",)}
+RESERVED = {"promote": ("next", "full"), "hold": ("for",), "freeze": ("for",)}
 ITEMS = ("traffic", "tag", "untag")
 SHORT = ("promote", "rollback", "hold", "resume", *ITEMS)
 
@@ -47,7 +48,7 @@ def runs(line: str) -> bool:
         return False
     if verb in ITEMS:
         return bool(rest)
-    if verb in ("rollback", "hold") and "--" in rest:
+    if verb in ("rollback", "hold", "freeze") and "--" in rest:
         rest = rest[: rest.index("--")]
     options = [(m[1], m[2]) for w in rest if (m := OPTION.fullmatch(w))]
     plain = [w for w in rest if not OPTION.fullmatch(w)]
@@ -80,7 +81,7 @@ def numbers_are_right(verb: str, plain: list[str]) -> bool:
     numbers = [int(w) for w in plain if w.isdigit()]
     if verb == "canary" and len(numbers) > 1:
         return numbers[-1] == 100 and all(a < b for a, b in pairwise(numbers))
-    if verb == "hold" and len(plain) > 1:
+    if verb in ("hold", "freeze") and len(plain) > 1:
         found = re.findall(r"([0-9]+)([wdhms])", plain[-1])
         seconds = sum(int(n) * {"w": 604800, "d": 86400, "h": 3600, "m": 60, "s": 1}[u] for n, u in found)
         return 0 < seconds <= 365 * 86400
@@ -148,6 +149,8 @@ LINES = st.builds(
             *[
                 "/canary plan",
                 "/canary hold",
+                "/canary freeze",
+                "/canary unfreeze",
                 "/canary status",
                 "/canary help",
                 "/canary traffic",

@@ -72,9 +72,10 @@ class GitHubRepository(Merging):
         if sha is not None:
             _mode(self._folders(sha, path), path)
 
-    def commit_on(self, parent: str, path: str, content: bytes, message: str) -> str:
+    def commit_on(self, parent: str | None, path: str, content: bytes, message: str) -> str:
         """Make a commit on ``parent`` that no branch names yet; give its sha. The file's mode is kept.
 
+        Without a parent it begins a history of its own, with this file alone.
         Three requests: the folders of ``parent`` (kept, they cannot change), the new tree, the commit.
         The tree's sha is worked out here too, so that it is known that nothing else changed.
 
@@ -84,18 +85,19 @@ class GitHubRepository(Merging):
             OutsideFailure: As always, and when GitHub made another tree than asked for.
         """
         writable(path)
-        levels = self._folders(parent, path)
+        levels = self._folders(parent, path) if parent is not None else ((),)
         name = path.rpartition("/")[2]
         leaf = Entry(_mode(levels, path), name, git.blob_sha(content))
         entry = {"path": path, "mode": leaf.mode, "type": "blob"} | self._content(content)
-        body = {"base_tree": git.tree_sha(levels[0]), "tree": [entry]}
+        base = {"base_tree": git.tree_sha(levels[0])} if parent is not None else {}
+        body: dict[str, Any] = {**base, "tree": [entry]}
         answer = self._client.send("POST", f"{self._path}/git/trees", body=body)
         with understood("a tree"):
             tree = str(answer.data["sha"])
         if tree != git.replaced(levels, path, leaf):
             raise OutsideFailure("GitHub made another tree than it was asked for; no branch was moved.")
         # No author and no date: only then GitHub signs for the App.
-        body = {"message": message, "tree": tree, "parents": [parent]}
+        body = {"message": message, "tree": tree, "parents": [] if parent is None else [parent]}
         answer = self._client.send("POST", f"{self._path}/git/commits", body=body)
         with understood("a commit"):
             return str(answer.data["sha"])
