@@ -16,7 +16,7 @@ from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
     from bot.core.markers import Hold, Proposal
-    from bot.core.rules import Config, RuleSet
+    from bot.core.rules import RuleSet
     from bot.ports import Pull
     from bot.service.desk import Desk
     from bot.service.reading import Standing
