@@ -53,11 +53,11 @@ from bot.core.command import (
 from bot.core.comment import Line, command_lines
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
-from bot.core.usage import BY_VERB, USAGES, Usage, help_text, usage_table
+from bot.core.usage import USAGES, Usage, help_text, usage_table
 from bot.core.verbs import addressed, read_line
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterator
 
 __all__ = [
     "ALL",
@@ -86,7 +86,6 @@ __all__ = [
     "Untag",
     "Usage",
     "Why",
-    "check_built",
     "help_text",
     "parse_comment",
     "usage_table",
@@ -168,22 +167,6 @@ def parse_comment(text: str, *, known: Collection[str] = ()) -> Parsed:
         The commands, or all problems of the comment; neither when it is conversation.
     """
     return _parsed([line for line in command_lines(text) if addressed(line.text)], known)
-
-
-def check_built(commands: Iterable[Command]) -> tuple[Problem, ...]:
-    """Give a problem, ``not-built-yet``, for every command that this version cannot carry out."""
-    return tuple(
-        Problem(
-            "not-built-yet",
-            f"`{c.verb}` is planned; this version cannot do it yet.",
-            "`/canary help` lists what works.",
-            place=Place(line=c.line),
-            source=c.source,
-            caret=(0, len(c.source)),
-        )
-        for c in commands
-        if not BY_VERB[c.verb].built
-    )
 
 
 def _parsed(lines: list[Line], known: Collection[str] = ()) -> Parsed:

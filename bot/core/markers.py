@@ -20,6 +20,9 @@ _MARKER = re.compile(r"<!-- canary-bot:([a-z-]+) (\{[^\r\n]{0,8000}\}) -->", re.
 _LAST = re.compile(r"(?:\A|\n)(<!-- canary-bot:reply \{[^\r\n]{0,8000}\} -->)\s*\Z", re.ASCII)
 
 
+_LOGIN = r"[A-Za-z0-9_-]{1,100}(\[bot\])?"
+
+
 def _write(kind: str, value: dict[str, Any]) -> str:
     # ``--`` or ``>`` would end the HTML comment early, so those characters are escaped in the JSON.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
@@ -51,7 +54,7 @@ class Hold:
     """
 
     by: str
-    cause: Literal["command", "closed", "early-merge", "read-back"]
+    cause: Literal["command", "closed", "early-merge", "read-back", "gate"]
     comment: int = 0
     reason: str = ""
     until: str = ""
@@ -94,12 +97,53 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class Adopted:
+    """A split that people set by hand and that the rollout goes on from, see ``/canary adopt``.
+
+    ``weight`` is the candidate's share in it, ``sha`` the commit that brought it, ``since`` the ISO time of its merge.
+    ``by`` and ``comment`` are whose word it was.
+    """
+
+    sha: str
+    weight: int
+    since: str
+    by: str
+    comment: int
+
+    @property
+    def trailer(self) -> str:
+        """What a commit message says of it."""
+        return f"{self.sha} by {self.by}"
+
+    @classmethod
+    def of(cls, value: object) -> Adopted | None:
+        """Read the value out of a marker; ``None`` where it is not what this class writes."""
+        if not isinstance(value, dict) or set(value) != {f.name for f in fields(cls)}:
+            return None
+        texts = (value["sha"], value["by"], value["since"])
+        numbers = (value["weight"], value["comment"])
+        if not all(isinstance(x, str) for x in texts) or not all(type(x) is int for x in numbers):
+            return None
+        # Both stand in a commit message later.
+        if not re.fullmatch(r"[0-9a-f]{40,64}", value["sha"]) or not re.fullmatch(
+            _LOGIN, value["by"], re.ASCII
+        ):
+            return None
+        try:
+            datetime.fromisoformat(value["since"])
+        except ValueError:
+            return None
+        return cls(**value)
+
+
+@dataclass(frozen=True, slots=True)
 class Proposal:
     """What one of the bot's pull requests is for; stands in its body.
 
     ``since`` is the ISO time of the merge that the bake time counts from. ``closed`` says why the bot
     closed the pull request, empty if it did not. ``seen`` are ids of commands that changed this value. ``past``
     are the steps merged before, oldest first; ``state`` tells whether the text around this value is still right.
+    ``adopted`` is the hand edit that the step goes on from, if it does.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -116,6 +160,7 @@ class Proposal:
     seen: tuple[str, ...] = ()
     past: tuple[Past, ...] = ()
     state: str = ""
+    adopted: Adopted | None = None
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body."""
@@ -141,6 +186,7 @@ class Proposal:
             held["wish"] = Wish(**held["wish"]) if held.get("wish") else None
             held["seen"] = tuple(str(s) for s in held.get("seen", ()))
             held["past"] = tuple(Past(**one) for one in held.get("past", ()))
+            held["adopted"] = Adopted.of(held.get("adopted"))
             proposal = cls(**held)
             if proposal.since:
                 datetime.fromisoformat(proposal.since)

@@ -93,7 +93,7 @@ CODES: dict[str, str] = {
     "line-too-long": "A command line is longer than 1 kB.",
     "too-many-commands": "A comment holds more than 10 commands.",
     "conflicting-commands": "Two commands of one comment contradict each other.",
-    "not-built-yet": "The verb is planned, and this version cannot do it yet.",
+    "not-built-yet": "What is asked for is planned, and this version cannot do it yet.",
     # who and where
     "not-allowed": "The commenter's role in the repository is too low for the verb.",
     "wrong-place": "The verb does not apply to this kind of pull request.",
@@ -154,6 +154,7 @@ CODES: dict[str, str] = {
     "not-merged-yet": "The rollout starts when this pull request is merged.",
     "step-order": "The next step is another one.",
     "drifted": "The traffic block was changed by hand; no step can be computed from it.",
+    "not-adoptable": "No rollout can go on from the traffic block as it is.",
     "not-mergeable": "GitHub refuses to merge the pull request.",
     "rollback-open": "A rollback of this rollout is proposed already; nothing else moves.",
     "held": "The rollout is on hold.",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from bot.core.markers import Adopted
     from bot.core.problems import Place
     from bot.core.rules import RuleSet
 
@@ -42,12 +43,13 @@ class Rollout:
     """What Git says of a service's last rollout.
 
     ``weight`` is the candidate's share on the base branch. ``record`` is ``None`` only in
-    ``Phase.NONE``.
+    ``Phase.NONE``. ``adopted`` is the hand edit that a rolling one goes on from, where somebody accepted it.
     """
 
     phase: Phase
     record: Record | None
     weight: int
+    adopted: Adopted | None = None
 
     @property
     def next_weight(self) -> int | None:
@@ -69,6 +71,47 @@ def holds(split: Split, record: Record, weight: int) -> bool:
     if weight == ALL:
         return split.percent_of(record.candidate) == ALL
     return split.percent_of(record.candidate) == weight and split.percent_of(record.stable) == ALL - weight
+
+
+def not_adoptable(split: Split, record: Record) -> str:
+    """Say why a rollout cannot go on from a split, in words; empty where it can.
+
+    It can where stable and candidate have everything between them, in whole percents by name.
+    """
+    if split.floating_percent:
+        return f"{split.floating_percent} % follow whatever revision is the newest"
+    if not split.exact:
+        return "the weights are no whole percents"
+    there = names_of(split)
+    for role, name in (("stable", record.stable), ("candidate", record.candidate)):
+        if name not in there:
+            return f"the {role} {split.shape.noun} {code(name)} is not in it"
+    others = [
+        t
+        for t in split.targets
+        if t.effective_percent and t.revision not in {record.stable, record.candidate}
+    ]
+    if others:
+        shown = ", ".join(f"{code(t.shown)} ({t.effective_percent} %)" for t in others)
+        return f"other {split.shape.noun}s have weight too: {shown}"
+    if split.total != ALL:
+        return f"the percents sum to {split.total}, not to 100"
+    return ""
+
+
+def with_adopted(rollout: Rollout, split: Split, adopted: Adopted) -> Rollout:
+    """Give a drifted rollout that goes on from a hand edit, as long as the block holds what was accepted."""
+    record = rollout.record
+    if rollout.phase is not Phase.DRIFTED or record is None or rollout.weight != adopted.weight:
+        return rollout
+    if not_adoptable(split, record):
+        return rollout
+    return Rollout(Phase.ROLLING, record, rollout.weight, adopted)
+
+
+def step_above(record: Record, weight: int) -> int:
+    """Give the first step of a rollout above a weight; 100 has none above it and is given itself."""
+    return next((w for w in record.steps if w > weight), ALL)
 
 
 def names_of(split: Split) -> set[str]:
@@ -142,12 +185,15 @@ def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: in
     if record is None:  # pragma: no cover - callers have a rollout
         raise ValueError(rollout)
     place = record.steps.index(weight) + 1
-    return replace(record, step=place, weight=weight, requested_by=requested_by, comment=comment)
+    adopted = "" if rollout.adopted is None else rollout.adopted.trailer
+    return replace(
+        record, step=place, weight=weight, requested_by=requested_by, comment=comment, adopted=adopted
+    )
 
 
 def rollback_record(record: Record, *, requested_by: str, comment: int) -> Record:
     """Give the record of the commit that gives all traffic back."""
-    return replace(record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment)
+    return replace(record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment, adopted="")
 
 
 def rolled_back(split: Split, record: Record) -> Split:

@@ -25,6 +25,7 @@ _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", 
 _CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00)?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
+_ADOPTED = re.compile(rf"[0-9a-f]{{40,64}} by {_LOGIN.pattern}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Record:
     empty for all else: its name or place, and behind ``~`` what tells it from others should that change.
     ``rules`` is the id of a rule set, or its path in the repository. ``config`` is what ``Pin`` writes: the commits
     whose configuration the rollout follows, empty where there was none.
+    ``adopted`` is ``<sha> by <login>`` where the step goes on from a hand edit that somebody accepted, else empty.
     """
 
     service: str
@@ -79,6 +81,7 @@ class Record:
     comment: int
     route: str = ""
     config: str = ""
+    adopted: str = ""
 
     @property
     def pin(self) -> Pin | None:
@@ -109,6 +112,8 @@ class Record:
             lines["Route"] = self.route
         if self.config:
             lines["Config"] = self.config
+        if self.adopted:
+            lines["Adopted"] = self.adopted
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
         found = records(text)
         if len(found) != 1 or found[0].service != self.service or found[0].config != self.config:
@@ -261,6 +266,7 @@ def _record(group: dict[str, str]) -> Record | None:
         comment=comment,
         route=group.get("Route", ""),
         config=group.get("Config", ""),
+        adopted=adopted if _ADOPTED.fullmatch(adopted := group.get("Adopted", "")) else "",
     )
 
 

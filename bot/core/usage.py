@@ -20,7 +20,7 @@ class Usage:
     """One verb: what can be typed, what it does, and who may, by default.
 
     ``who`` is the lowest GitHub role. ``short`` says that ``/VERB`` works without
-    ``/canary`` before it. ``built`` is false while this version only knows the grammar.
+    ``/canary`` before it.
     """
 
     verb: str
@@ -30,7 +30,6 @@ class Usage:
     example: str
     options: tuple[str, ...] = ()
     short: bool = False
-    built: bool = True
 
 
 _SERVICE = ("service", "app")
@@ -152,7 +151,6 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/canary adopt",
         options=_SERVICE,
-        built=False,
     ),
     Usage(
         "retry",
@@ -161,7 +159,6 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/canary retry",
         options=_SERVICE,
-        built=False,
     ),
     Usage(
         "freeze",
@@ -191,8 +188,7 @@ SHORT = frozenset(usage.verb for usage in USAGES if usage.short)
 def usage_table() -> str:
     """Give all commands as a Markdown table, for the README and ``/canary help``."""
     rows = [
-        f"| {'<br>'.join(_in_cell(form) for form in usage.forms)} | {usage.summary}{_later(usage)} "
-        f"| {usage.who} |"
+        f"| {'<br>'.join(_in_cell(form) for form in usage.forms)} | {usage.summary} | {usage.who} |"
         for usage in USAGES
     ]
     return "\n".join(["| command | what it does | who (default) |", "|---|---|---|", *rows])
@@ -215,7 +211,7 @@ def help_text(verb: str | None = None) -> str:
             "`/canary help VERB` shows one of them."
         )
     usage = BY_VERB[verb]
-    lines = [f"{usage.summary}{_later(usage)}", "", "```text", *usage.forms]
+    lines = [usage.summary, "", "```text", *usage.forms]
     if usage.short:
         lines += [form.replace("/", "/canary ", 1) for form in usage.forms]
     lines += ["```", "", f"For example `{usage.example}`. Needs the role *{usage.who}* by default."]
@@ -227,10 +223,6 @@ def help_text(verb: str | None = None) -> str:
 def _in_cell(form: str) -> str:
     # GitHub parts a table's cells before it looks for code spans.
     return "`" + form.replace("|", "\\|") + "`"
-
-
-def _later(usage: Usage) -> str:
-    return "" if usage.built else " *Planned; not in this version.*"
 
 
 def _short_forms() -> str:

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DONE = frozenset({"done", "already", "answered", "pending"})
 
-_PAGES = (c.Hold, c.Resume, c.Freeze, c.Unfreeze, c.Why)  # what only pull requests know
+_PAGES = (c.Hold, c.Resume, c.Freeze, c.Unfreeze, c.Why, c.Adopt, c.Retry)  # what only pull requests know
 _STARTS = (c.Canary, c.Plan, c.Cancel)
 _MOVES = (c.Promote, c.Rollback, c.Status, c.Traffic, c.Tag, c.Untag)
 _EITHER = (c.Status, c.Traffic, c.Tag, c.Untag)  # before the merge and after it
@@ -191,7 +191,7 @@ def _say_base(found: Found, talk: list[str], *, moves: bool) -> None:
 
 def _needs_github(parsed: c.Parsed, tree: WorkTree) -> list[Problem]:
     """Give a problem for each verb that nothing can be said on without pull requests."""
-    if parsed.problems or c.check_built(parsed.commands):
+    if parsed.problems:
         return []
     return [
         Problem(

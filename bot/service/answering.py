@@ -32,7 +32,7 @@ _PHASES = {
     Phase.NONE: "No rollout is running.",
     Phase.DONE: "The rollout is done.",
     Phase.ROLLED_BACK: "The rollout was rolled back.",
-    Phase.DRIFTED: "The traffic block was changed by hand; `/rollback` turns back.",
+    Phase.DRIFTED: "The traffic block was changed by hand; `/canary adopt` goes on from there, `/rollback` turns back.",
 }
 
 

@@ -21,6 +21,7 @@ from bot.core.text import code
 from bot.core.usage import BY_VERB
 from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
 from bot.service import (
+    adopting,
     answering,
     earlier,
     ending,
@@ -29,6 +30,7 @@ from bot.service import (
     proposing,
     readback,
     retargeting,
+    retrying,
     starting,
     verbs,
 )
@@ -327,9 +329,6 @@ class Bot:
         if parsed.problems:
             problems = _with_known_names(desk, scene, parsed)
             return [Outcome("not-understood", problems[0].code, problems=problems)]
-        unbuilt = c.check_built(parsed.commands)
-        if unbuilt:
-            return [declined(*unbuilt, verb=parsed.commands[0].verb)]
         try:
             early = self._too_late(desk, scene, parsed) or self._not_here(scene, parsed)
             if early is not None:
@@ -461,7 +460,7 @@ class Bot:
             self.marks(where, at=now, why="sweep")
 
 
-def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901 - a line for each verb
+def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901, PLR0912 - a line for each verb
     match command:
         case c.Canary():
             return starting.canary(case, command)
@@ -471,6 +470,10 @@ def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901 - a line
             return retargeting.retarget(case, command)
         case c.Cancel():
             return ending.cancel(case, command)
+        case c.Adopt():
+            return adopting.adopt(case, command)
+        case c.Retry():
+            return retrying.retry(case, command)
         case c.Promote():
             return verbs.promote(case, command)
         case c.Rollback():
@@ -483,7 +486,7 @@ def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901 - a line
             return answering.status(case, command)
         case c.Why():
             return answering.why(case, command)
-        case _:  # pragma: no cover - ``check_built`` stands before
+        case _:  # pragma: no cover - every verb has its line
             raise ValueError(command)
 
 
@@ -491,7 +494,7 @@ def _general(command: c.Command) -> Outcome:
     """Answer a command that is about no service."""
     if isinstance(command, c.Help):
         return answering.helping(command)
-    raise ValueError(command)  # pragma: no cover - ``check_built`` stands before
+    raise ValueError(command)  # pragma: no cover - no other verb is about no service
 
 
 def _conversation(comments: Sequence[Comment], reviews: Sequence[Comment]) -> tuple[Comment, ...]:

@@ -22,7 +22,7 @@ from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
 from bot.service.rebuilding import refresh, renew
-from bot.service.stepping import change_to, merged_step, open_step, page_of, tell_wisher
+from bot.service.stepping import change_to, merged_step, open_step, page_of, realign, tell_wisher
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
@@ -164,6 +164,8 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     if step is None:
         branch = naming.step_branch(record.rollout, weight)
         latest = next(iter(proposing.from_branch(desk, branch)), None)
+        if latest is not None and (latest.proposal.closed == "overtaken" or _went_back(standing, latest)):
+            latest = None
         if latest is not None and latest.pull.state == "closed":
             return _closed_step(desk, standing, latest)
         step = latest
@@ -171,6 +173,14 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     if step is None:
         step = open_step(desk, standing, record, rules, weight)
     return _judge_step(desk, standing, rules, step, merges=merges)
+
+
+def _went_back(standing: Standing, step: Ours) -> bool:
+    """Whether a step was merged already, and the rollout comes to it again from an adopted split below."""
+    if not step.pull.merged:
+        return False
+    _, *earlier = standing.records
+    return any((r.rollout, r.weight) == (step.proposal.rollout, step.proposal.weight) for r in earlier)
 
 
 def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
@@ -196,6 +206,7 @@ def _closed_step(desk: Desk, standing: Standing, step: Ours) -> Progress:
 
 
 def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, merges: bool) -> Progress:
+    step = realign(desk, standing, rules, step)
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, standing, rules, step.proposal, step.pull)
@@ -230,7 +241,8 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
         else (
             "The traffic block on the base branch was changed by hand: no step can be computed from it.\n\n"
             f"{code_block(report.bars(standing.split))}\n\n"
-            "`/rollback` sends all traffic back; setting the block to a step of the rollout goes on from there."
+            "`/canary adopt` goes on from there, `/rollback` sends all traffic back; setting the block to a step of "
+            "the rollout goes on with that step."
         )
     )
     title = f"Drifted from {record.weight} %" if record else "Drifted"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from bot.core import report, trailers
+from bot.core import naming, report, trailers
 from bot.core.checks import GATE
-from bot.core.markers import Answer
+from bot.core.markers import Answer, Proposal
 from bot.core.problems import Declined, Problem
-from bot.core.rollout import ALL, NOTHING, current
+from bot.core.rollout import ALL, NOTHING, Phase, current, step_above, with_adopted
 from bot.core.rules import Config, RuleSet
 from bot.core.text import code
 from bot.core.trailers import ROLLBACK
@@ -121,8 +121,20 @@ class Desk:
             found = self._moved(found)
         record = found.rollout.record
         if self.repo.starts_workflows or record is None or self._was_answered(record):
-            return found
+            return self._with_adopted(found)
         return replace(found, rollout=NOTHING, records=())
+
+    def _with_adopted(self, found: Standing) -> Standing:
+        """Go on from a hand edit that somebody accepted: the pull request of the step behind it says so."""
+        rollout, record = found.rollout, found.rollout.record
+        if rollout.phase is not Phase.DRIFTED or record is None or found.lost is not None:
+            return found
+        branch = naming.step_branch(record.rollout, step_above(record, rollout.weight))
+        latest = next((p for p in self.repo.pulls_from(branch) if p.ours), None)
+        proposal = Proposal.read(latest.body) if latest is not None and not latest.merged else None
+        if proposal is None or proposal.adopted is None or proposal.closed in {"overtaken", "superseded"}:
+            return found
+        return replace(found, rollout=with_adopted(rollout, found.split, proposal.adopted))
 
     def _moved(self, found: Standing) -> Standing:
         """Find a manifest that was moved while a rollout runs: by kind, namespace and name."""

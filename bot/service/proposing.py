@@ -232,12 +232,16 @@ def refused(refusal: Refused) -> Declined:
     )
 
 
-def rewrite(desk: Desk, ours: Ours, proposal: Proposal, body: str | None = None) -> Ours:
-    """Store another proposal value in the body of one of the bot's pull requests."""
+def rewrite(
+    desk: Desk, ours: Ours, proposal: Proposal, body: str | None = None, *, title: str | None = None
+) -> Ours:
+    """Store another proposal value in the body of one of the bot's pull requests, and give it another title."""
     text = body if body is not None else proposal.put(ours.pull.body)
-    if text != ours.pull.body:
-        desk.repo.edit_pull(ours.pull.number, body=text)
-    return Ours(replace(ours.pull, body=text), proposal)
+    titled = ours.pull.title if title is None else report.title(title)
+    if (text, titled) != (ours.pull.body, ours.pull.title):
+        other = titled if titled != ours.pull.title else None
+        desk.repo.edit_pull(ours.pull.number, title=other, body=text)
+    return Ours(replace(ours.pull, body=text, title=titled), proposal)
 
 
 def close(desk: Desk, ours: Ours, why: str, *, text: str, command: str = "") -> None:

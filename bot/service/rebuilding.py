@@ -85,6 +85,28 @@ def refresh(desk: Desk, standing: Standing, change: Change, step: Ours) -> tuple
     return step, said, keeps
 
 
+def rebuilt(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
+    """Make a branch again from the base branch's tip, where only the bot has committed to it.
+
+    What is exactly that already is left alone, and so is a branch that moves under it: the next look judges it.
+
+    Raises:
+        Declined: The manifest cannot be edited so.
+    """
+    commits = desk.repo.commits_of(one.pull.number)
+    if not all(commit.ours for commit in commits):
+        return one
+    try:
+        if len(commits) == 1 and commits[0].parents == (standing.tip,):
+            file = desk.repo.file(standing.path, commits[0].sha)
+            said = trailers.records(commits[0].message)
+            if file is not None and file.content == change.content() and said == (change.record,):
+                return one
+        return _rebuild(desk, standing, change, one)
+    except (Moved, Refused):
+        return one
+
+
 def _rebuild(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
     """Put the change on the base branch's tip. Raises ``Moved``, ``Declined``."""
     message = report.commit_message(change.record, one.proposal.before, "Rebuilt from the base branch.")

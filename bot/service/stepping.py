@@ -17,6 +17,7 @@ from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.desk import after
 from bot.service.readback import read_back
+from bot.service.rebuilding import rebuilt
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
@@ -50,7 +51,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
     Raises:
         Declined: The manifest cannot be edited so.
     """
-    before = merged_step(desk, record, standing.rollout.weight)
+    before = None if standing.rollout.adopted else merged_step(desk, record, standing.rollout.weight)
     if before is not None:
         tell_wisher(desk, standing, record, before)
     since, hold, past = _arrival(desk, standing, record, rules, before)
@@ -69,9 +70,12 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         since=since.isoformat(),
         hold=hold,
         past=past,
+        adopted=standing.rollout.adopted,
     )
     if resumed is not None:
-        proposal = replace(proposal, hold=None, since=resumed.since or proposal.since, seen=resumed.seen)
+        same = resumed.adopted == proposal.adopted
+        counted = (resumed.since if same else "") or proposal.since
+        proposal = replace(proposal, hold=None, since=counted, seen=resumed.seen)
     change = change_to(standing, weight, rules)
     gate = gate_of(desk, standing, rules, proposal, None)
     proposal, body = page_of(desk, standing, rules, proposal, change, gate)
@@ -117,6 +121,31 @@ def change_to(standing: Standing, weight: int, rules: RuleSet) -> Change:
     return proposing.step_change(standing, record, split, proposing.rules_line(rules, weight))
 
 
+def realign(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> Ours:
+    """Take note in an open step that the split before it is another one than when it was opened.
+
+    Its branch is made again even where the file would be the same: a branch that was made from another split
+    conflicts with the base branch.
+    """
+    rollout, old = standing.rollout, step.proposal
+    record = rollout.record
+    if record is None or (old.before, old.adopted) == (rollout.weight, rollout.adopted):
+        return step
+    earlier = None if rollout.adopted else merged_step(desk, record, rollout.weight)
+    since, _, past = _arrival(desk, standing, record, rules, earlier)
+    step = rebuilt(desk, standing, change_to(standing, old.weight, rules), step)
+    proposal = replace(
+        old, before=rollout.weight, adopted=rollout.adopted, since=since.isoformat(), past=past
+    )
+    return proposing.rewrite(
+        desk,
+        step,
+        proposal,
+        proposal.put(step.pull.body),
+        title=report.step_title(standing.service.name, proposal.before, proposal.weight),
+    )
+
+
 def merged_step(desk: Desk, record: Record, weight: int) -> Ours | None:
     """Find the bot's merged pull request that brought a rollout to ``weight``."""
     found = proposing.from_branch(desk, naming.step_branch(record.rollout, weight))
@@ -127,7 +156,9 @@ def _arrival(
     desk: Desk, standing: Standing, record: Record, rules: RuleSet, earlier: Ours | None
 ) -> tuple[datetime, Hold | None, tuple[Past, ...]]:
     """Tell since when the present weight holds, whether a hold came along with it, and the steps up to it."""
-    weight = standing.rollout.weight
+    weight, adopted = standing.rollout.weight, standing.rollout.adopted
+    if adopted is not None:
+        return datetime.fromisoformat(adopted.since), None, (Past(weight, adopted.since, adopted.by, 0),)
     if earlier is not None and earlier.pull.merged_at is not None:
         # Lists of pull requests do not say who merged.
         whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))

@@ -13,7 +13,7 @@ from bot.core import naming, report
 from bot.core.markers import Hold, Proposal, Wish
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, Problem
-from bot.core.rollout import Phase, rollback_record, rolled_back
+from bot.core.rollout import Phase, rollback_record, rolled_back, step_above
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
 from bot.service import proposing
@@ -98,7 +98,7 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     standing = case.standing()
     done = _promoted_by(case, standing)
     if done is not None:
-        return _merged_outcome(case, standing, done)
+        return merged_outcome(case, standing, done)
     record = need_rollout(case, standing)
     if standing.rollout.phase is Phase.DRIFTED:
         raise drifted(standing)
@@ -107,16 +107,16 @@ def promote(case: Case, command: c.Promote) -> Outcome:
         return _would_step(case, standing, record)
     progress = converge(case.desk, case.service)
     if progress.merged:
-        return _merged_outcome(case, standing, progress.merged[0])
+        return merged_outcome(case, standing, progress.merged[0])
     step = progress.step
     if progress.problem is not None:
         raise progress.problem
     if step is None or step.pull.state != "open":
-        raise _no_step(case, standing, step)
+        raise no_step(case, standing, step)
     step = _with_wish(case, step)
     progress = converge(case.desk, case.service)
     if step.pull.number in progress.merged:
-        return _merged_outcome(case, standing, step.pull.number)
+        return merged_outcome(case, standing, step.pull.number)
     return _remembered(case, progress, step, record)
 
 
@@ -189,7 +189,8 @@ def _promoted_by(case: Case, standing: Standing) -> int | None:
     return None
 
 
-def _merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
+def merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
+    """Say what a merge has led to."""
     standing = case.standing()
     record = standing.rollout.record or before.rollout.record
     weight = standing.rollout.weight
@@ -213,7 +214,8 @@ def _remembered(case: Case, progress: Progress, step: Ours, record: Record) -> O
     return case.outcome("pending", "remembered", f"{head}\n\n{lines}".rstrip(), record, pull=step.pull.number)
 
 
-def _no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
+def no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
+    """Say why no pull request of a step is open."""
     weight = standing.rollout.weight
     if step is not None and step.proposal.closed:
         return Declined(
@@ -258,7 +260,8 @@ def drifted(standing: Standing) -> Declined:
             "drifted",
             f"The traffic block was changed by hand: {name} has {standing.rollout.weight} %, "
             f"the rollout left it at {record.weight if record else 0} %.",
-            "`/rollback` sends all traffic back; or set the block to a step of the rollout.",
+            "`/canary adopt` goes on from there, `/rollback` sends all traffic back; or set the block to a step of "
+            "the rollout.",
             place=standing.held.place if standing.held else None,
         )
     )
@@ -396,8 +399,10 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
         return case.outcome("done", "applied", f"The rollout of {name} will not begin on hold.", record)
     done = _promoted_by(case, case.standing())
     if done is not None:
-        return _merged_outcome(case, case.standing(), done)
+        return merged_outcome(case, case.standing(), done)
     home, standing = _home(case)
+    if standing.rollout.phase is Phase.DRIFTED:
+        raise drifted(standing)
     if scene.key not in home.proposal.seen:
         if home.pull.state == "open" and home.proposal.hold is None:
             return case.outcome("already", "already", f"{name} is not on hold.", standing.rollout.record)
@@ -416,7 +421,7 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
 def _resumed(case: Case, progress: Progress, standing: Standing) -> Outcome:
     record = standing.rollout.record
     if progress.merged:
-        return _merged_outcome(case, standing, progress.merged[0])
+        return merged_outcome(case, standing, progress.merged[0])
     step = progress.step
     where = f" #{step.pull.number} goes to {step.proposal.weight} %." if step is not None else ""
     reasons = "".join(f"\n- {r}" for r in progress.gate.reasons) if progress.gate else ""
@@ -469,10 +474,10 @@ def _home(case: Case) -> tuple[Ours, Standing]:
     if progress.step is not None:
         return progress.step, standing
     weight = standing.rollout.next_weight
-    branch = naming.step_branch(record.rollout, weight if weight is not None else record.weight)
+    branch = naming.step_branch(record.rollout, weight or step_above(record, record.weight))
     latest = next(iter(proposing.from_branch(case.desk, branch)), None)
     if latest is None and progress.problem is not None:
         raise progress.problem
     if latest is None:
-        raise _no_step(case, standing, None) if weight is not None else drifted(standing)
+        raise no_step(case, standing, None) if weight is not None else drifted(standing)
     return latest, standing

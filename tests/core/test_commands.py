@@ -31,7 +31,6 @@ from bot.core.commands import (
     Untag,
     Usage,
     Why,
-    check_built,
     help_text,
     parse_comment,
     usage_table,
@@ -406,7 +405,6 @@ class TestUsage:
         text = help_text(usage.verb)
         for wanted in (*usage.forms, usage.example, usage.who, *(f"`{o}=…`" for o in usage.options)):
             assert wanted in text
-        assert ("Planned" in text) == (not usage.built)
         assert (f"/canary {usage.verb}" in text) or usage.verb == "canary"
 
     def test_options_of_the_table_are_accepted(self) -> None:
@@ -414,16 +412,3 @@ class TestUsage:
             for option in usage.options:
                 value = "abcdef1" if option == "sha" else "a"
                 assert only(f"{usage.example.split(' -- ')[0]} {option}={value}").verb == usage.verb
-
-    def test_not_built_yet(self) -> None:
-        parsed = parse_comment("/canary 25\n/canary adopt\n/canary retry")
-        problems = check_built(parsed.commands)
-        assert [(p.code, p.source) for p in problems] == [
-            ("not-built-yet", "/canary adopt"),
-            ("not-built-yet", "/canary retry"),
-        ]
-
-    def test_what_is_built_is_no_problem(self) -> None:
-        built = [only(u.example) for u in USAGES if u.built]
-        assert check_built(built) == ()
-        assert len(check_built([only(u.example) for u in USAGES])) == len(USAGES) - len(built)

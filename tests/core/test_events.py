@@ -274,7 +274,7 @@ class TestButtons:
     """GitHub takes three buttons of at most 20, 40 and 20 characters."""
 
     def test_each_is_a_verb(self) -> None:
-        assert all(name in BY_VERB and BY_VERB[name].built for name in BUTTONS)
+        assert all(name in BY_VERB for name in BUTTONS)
 
     @pytest.mark.parametrize(
         "texts", [("x" * 21, "y", "z"), ("x", "y" * 41, "z"), ("x", "y", "z" * 21), ("",) * 3]

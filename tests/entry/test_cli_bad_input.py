@@ -157,7 +157,7 @@ class TestBadInput:
             pytest.param("/canary 1e2", "weight-not-a-number", id="an exponent"),
             pytest.param("/canary 25\n\n/canary 50", "conflicting-commands", id="two shares"),
             pytest.param("/promote 50 60", "unexpected-text", id="a short verb"),
-            pytest.param("/canary retry", "not-built-yet", id="a verb to come"),
+            pytest.param("/canary retry", "needs-github", id="a verb of pull requests"),
             pytest.param("/canary 25 sha=0123456", "wrong-head", id="another head"),
         ],
     )

@@ -215,7 +215,8 @@ def test_conversation_gets_silence(table: Stage, comment: str) -> None:
         pytest.param(
             "/canary payments 25", "mona", "unknown-service", "known: `customer`", id="unknown service"
         ),
-        pytest.param("/canary retry", "mona", "not-built-yet", "is planned", id="a verb to come"),
+        pytest.param("/canary retry", "mona", "not-merged-yet", "No rollout", id="retry of nothing"),
+        pytest.param("/canary adopt", "mona", "not-merged-yet", "No rollout", id="adoption of nothing"),
         pytest.param("/untag @victim", "mona", "kn-refused", "tag(s) @victim not", id="a mention as a tag"),
         pytest.param("/promote", "mona", "not-merged-yet", "No rollout", id="promotion of nothing"),
     ],
