@@ -164,7 +164,9 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     if step is None:
         branch = naming.step_branch(record.rollout, weight)
         latest = next(iter(proposing.from_branch(desk, branch)), None)
-        if latest is not None and (latest.proposal.closed == "overtaken" or _went_back(standing, latest)):
+        if latest is not None and (
+            latest.proposal.closed == "overtaken" or _went_back(desk, standing, latest)
+        ):
             latest = None
         if latest is not None and latest.pull.state == "closed":
             return _closed_step(desk, standing, latest)
@@ -175,9 +177,9 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     return _judge_step(desk, standing, rules, step, merges=merges)
 
 
-def _went_back(standing: Standing, step: Ours) -> bool:
-    """Whether a step was merged already, and the rollout comes to it again from an adopted split below."""
-    if not step.pull.merged:
+def _went_back(desk: Desk, standing: Standing, step: Ours) -> bool:
+    """Whether a step was merged long ago, and the rollout comes to it again from an adopted split below."""
+    if not step.pull.merged or step.pull.merged_at is None or desk.now() - step.pull.merged_at < LATER:
         return False
     _, *earlier = standing.records
     return any((r.rollout, r.weight) == (step.proposal.rollout, step.proposal.weight) for r in earlier)
