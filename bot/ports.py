@@ -8,26 +8,17 @@ Times are aware and in UTC. A method that cannot reach the other side raises
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from bot.core.checks import Button as Button  # noqa: PLC0414, TC001 - defined where the core can use it
+from bot.core.permissions import Role as Role  # noqa: PLC0414, TC001 - defined where the core can use it
+from bot.core.permissions import State as State  # noqa: PLC0414, TC001 - defined where the core can use it
 from bot.core.subject import Subject as Subject  # noqa: PLC0414, TC001 - defined where the core can use it
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
-
-
-class Role(IntEnum):
-    """A person's role in a repository, in GitHub's order."""
-
-    NONE = 0
-    READ = 1
-    TRIAGE = 2
-    WRITE = 3
-    MAINTAIN = 4
-    ADMIN = 5
 
 
 class Reaction(StrEnum):
@@ -47,6 +38,28 @@ class Actor:
     id: int
     login: str
     is_bot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who has a login now, and with which role.
+
+    ``id`` is the account's, 0 where nobody here is called so; ``role`` is ``None`` where GitHub's answer means none
+    that is known.
+    """
+
+    id: int
+    role: Role | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """A submitted review, with or without words: what it says of which commit."""
+
+    id: int
+    author: Actor
+    state: State
+    head: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +166,11 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit. ``ours`` is true when GitHub attributes it to this App."""
+    """A commit. ``ours`` is true when GitHub attributes it to this App.
+
+    ``people`` are the accounts of its author and its committer, GitHub's own left out; ``strangers`` the names in it
+    that no account belongs to.
+    """
 
     sha: str
     message: str
@@ -161,6 +178,8 @@ class Commit:
     author: str = ""
     ours: bool = False
     parents: tuple[str, ...] = ()
+    people: tuple[Actor, ...] = ()
+    strangers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,8 +301,19 @@ class Repository(Protocol):
         """Give the files that the pull request changes. Cached by head and base sha."""
         ...
 
-    def role_of(self, login: str) -> Role:
-        """Give the role by ``role_name``; unknown people have ``Role.NONE``."""
+    def reviewed(self, number: int) -> tuple[Reviewed, ...]:
+        """Give what all submitted reviews say, oldest first."""
+        ...
+
+    def role_of(self, login: str) -> Holder:
+        """Give who has that login, and the role by ``role_name``; unknown people have ``Role.NONE``."""
+        ...
+
+    def in_team(self, team: str, login: str) -> bool | None:
+        """Say whether somebody is an active member of ``org/slug``, child teams included.
+
+        ``None`` where this App may not know.
+        """
         ...
 
     def tip(self, branch: str) -> str | None:
@@ -420,6 +450,10 @@ class Repository(Protocol):
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         """Add labels; best effort, as for reactions."""
+        ...
+
+    def ask_for_review(self, number: int, people: Sequence[str], teams: Sequence[str] = ()) -> None:
+        """Ask people, by login, and teams of the repository's organisation, by slug; best effort, as for labels."""
         ...
 
     def set_checks(

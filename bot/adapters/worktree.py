@@ -21,14 +21,23 @@ from bot.adapters.local_git import FOLDER, LINK, SUBMODULE
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
 from bot.manifests.source import LARGEST_FILE
-from bot.ports import Actor, Comment, File, Missing, Moved, Pull, Refused, Role, Tree
+from bot.ports import Actor, Comment, File, Holder, Missing, Moved, Pull, Refused, Role, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from bot.adapters.local_git import Git
-    from bot.ports import ChangedFile, Check, Commit, Comparison, Landed, OrganisationFile, Reaction
+    from bot.ports import (
+        ChangedFile,
+        Check,
+        Commit,
+        Comparison,
+        Landed,
+        OrganisationFile,
+        Reaction,
+        Reviewed,
+    )
 
 NUMBER = 0  # no pull request of GitHub has it
 HEAD = "working tree"  # no branch can be called that
@@ -346,9 +355,17 @@ class WorkTree:
         """Offline there are none."""
         return ()
 
-    def role_of(self, login: str) -> Role:
+    def reviewed(self, number: int) -> tuple[Reviewed, ...]:  # noqa: ARG002 - the port's
+        """Offline nobody has an opinion."""
+        return ()
+
+    def role_of(self, login: str) -> Holder:
         """Give every right to whoever can write these files."""
-        return Role.ADMIN if login == PERSON.login else Role.NONE
+        return Holder(PERSON.id, Role.ADMIN) if login == PERSON.login else Holder(0, Role.NONE)
+
+    def in_team(self, team: str, login: str) -> bool | None:  # noqa: ARG002 - the port's
+        """Offline nobody knows."""
+        return None
 
     # --- writing, in memory -------------------------------------------------------------------
 
@@ -432,6 +449,9 @@ class WorkTree:
 
     def add_labels(self, number: int, labels: Sequence[str]) -> None:
         """Nobody sees a label offline."""
+
+    def ask_for_review(self, number: int, people: Sequence[str], teams: Sequence[str] = ()) -> None:
+        """Nobody is asked offline."""
 
     def set_checks(
         self, sha: str, checks: Sequence[Check], *, fresh: bool = False, again: bool = False

@@ -69,12 +69,14 @@ class Hold:
 class Wish:
     """A promotion that somebody asked for.
 
-    ``to`` is ``comment/<id>``, ``review/<id>`` or ``button/<id>`` on ``pull``.
+    ``to`` is ``comment/<id>``, ``review/<id>`` or ``button/<id>`` on ``pull``. ``by_id`` is the account's id: a login
+    may go over to somebody else before the wish is done.
     """
 
     by: str
     to: str
     pull: int
+    by_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

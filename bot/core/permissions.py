@@ -112,7 +112,8 @@ class Verdict:
     """Whether it is allowed, and what a reply says of it; all words are Markdown.
 
     ``needed`` is what the rules ask for, ``who_can`` who has it, ``origin`` where the rules stand. ``unknown`` is what
-    could not be looked up, where that might have changed the answer.
+    could not be looked up, where that might have changed the answer. ``has`` is the role that was found, where one is
+    needed.
     """
 
     allowed: bool
@@ -120,6 +121,7 @@ class Verdict:
     who_can: str
     origin: str
     unknown: tuple[str, ...] = ()
+    has: str = ""
 
 
 # Verbs of the contract that the table of commands may not have yet.
@@ -172,7 +174,22 @@ def may(verb: str, who: Facts, needs: tuple[Need, ...]) -> Verdict:
     unknown = tuple(
         _unknown(need) for need, answer in zip(needs, answers, strict=True) if answer is None and not allowed
     )
-    return Verdict(allowed, needed, who_can, origin, tuple(dict.fromkeys(unknown)))
+    has = ""
+    if not allowed and who.role is not None and any(need.kind is Kind.ROLE for need in needs):
+        has = f"the role {code(who.role.name.lower())}"
+    return Verdict(allowed, needed, who_can, origin, tuple(dict.fromkeys(unknown)), has)
+
+
+def has_one(who: Facts, needs: tuple[Need, ...]) -> bool:
+    """Whether somebody is known to have one of the needs: then no more has to be looked up."""
+    return any(_has(who, need) is True for need in needs)
+
+
+def teams_of(needs: tuple[Need, ...], owners: Iterable[str]) -> tuple[str, ...]:
+    """Give the teams, ``org/slug``, that are to be asked about: those of the needs, and those among the owners."""
+    named = [need.name for need in needs if need.kind is Kind.TEAM]
+    owning = [team[1] for owner in owners if (team := _TEAM.fullmatch(owner))]
+    return tuple(dict.fromkeys([*named, *owning]))
 
 
 def _has(who: Facts, need: Need) -> bool | None:
@@ -195,7 +212,10 @@ def _in_team(who: Facts, team: str) -> bool | None:
 
 
 def _owns(who: Facts) -> bool | None:
-    if who.owners is None:
+    """Whether somebody owns the manifest; GitHub counts no owner without write access (its "About code owners")."""
+    if who.role is not None and who.role < Role.WRITE:
+        return False
+    if who.owners is None or who.role is None:
         return None
     answers: list[bool | None] = []
     for owner in who.owners:
@@ -217,7 +237,7 @@ def _needed(need: Need) -> str:
         case Kind.TEAM:
             return f"the team {code(need.name)}"
         case Kind.CODEOWNERS:
-            return "to be a code owner of the manifest"
+            return "to be a code owner of the manifest with the role `write` or more"
 
 
 def _holders(need: Need, who: Facts) -> str:

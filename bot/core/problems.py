@@ -95,7 +95,7 @@ CODES: dict[str, str] = {
     "conflicting-commands": "Two commands of one comment contradict each other.",
     "not-built-yet": "What is asked for is planned, and this version cannot do it yet.",
     # who and where
-    "not-allowed": "The commenter's role in the repository is too low for the verb.",
+    "not-allowed": "The rules do not let this person use the verb there, or that could not be looked up.",
     "wrong-place": "The verb does not apply to this kind of pull request.",
     "pull-closed": "The pull request is closed without having been merged.",
     "fork": "The bot cannot commit to a pull request that comes from a fork.",

@@ -182,6 +182,8 @@ USAGES: tuple[Usage, ...] = (
 
 BY_VERB = {usage.verb: usage for usage in USAGES}
 VERBS = tuple(verb for verb in BY_VERB if verb != "canary")
+READING = frozenset(usage.verb for usage in USAGES if usage.who == "read")
+"""The verbs that write nothing but their answer."""
 SHORT = frozenset(usage.verb for usage in USAGES if usage.short)
 
 

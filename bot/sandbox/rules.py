@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from bot.ports import Role
 from bot.sandbox.base import locked
-from bot.sandbox.checks import Checks
 from bot.sandbox.errors import ApiError
+from bot.sandbox.teams import Teams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +102,7 @@ class Ruleset:
     created_at: Any
 
 
-class Rules(Checks):
+class Rules(Teams):
     """Rules of repositories, and their enforcement at pushes and merges."""
 
     def __init__(self, clock: SandboxClock, root: Path) -> None:

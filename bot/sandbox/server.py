@@ -21,7 +21,16 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bot.sandbox import rest_apps, rest_checks, rest_code, rest_pulls, rest_rules, rest_statuses, rest_talk
+from bot.sandbox import (
+    rest_apps,
+    rest_checks,
+    rest_code,
+    rest_pulls,
+    rest_rules,
+    rest_statuses,
+    rest_talk,
+    rest_teams,
+)
 from bot.sandbox.auth import authenticate, limit_of, name_of
 from bot.sandbox.base import Urls
 from bot.sandbox.errors import ApiError, not_found
@@ -44,7 +53,7 @@ ENTERPRISE = "/api/v3"
 # What belongs to a commit or branch comes before the commit or branch itself, whose name may hold slashes.
 TABLES = (
     *(rest_apps.table, rest_pulls.table, rest_talk.table, rest_checks.table, rest_statuses.table),
-    *(rest_rules.table, rest_code.table),
+    *(rest_rules.table, rest_teams.table, rest_code.table),
 )
 GRACE = 1.0  # seconds that requests have when the server stops
 _ROUTE = "sandbox_route"

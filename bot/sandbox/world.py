@@ -6,7 +6,7 @@ Everything a visitor of GitHub could do is a method of ``World``; repositories a
 The methods are spread over parts, one on top of the other: ``base`` (records, roles,
 deliveries), ``people`` (accounts, repositories, Apps), ``tokens`` (of workflows), ``code`` (files,
 branches, commits), ``reading`` and ``pulls`` (pull requests, merging, labels), ``talk`` (comments,
-reviews, reactions), ``statuses``, ``checks`` (runs, suites, buttons), ``rules`` and ``merging``.
+reviews, reactions), ``statuses``, ``checks`` (runs, suites, buttons), ``teams``, ``rules`` and ``merging``.
 """
 
 from __future__ import annotations

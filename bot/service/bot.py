@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from bot.core import commands as c
-from bot.core import report
+from bot.core import discovery, report
 from bot.core.checks import Press
 from bot.core.command import OfService
+from bot.core.frozen import EVERYTHING
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome, declined
 from bot.core.problems import Declined, OutsideFailure, Problem
-from bot.core.text import code
-from bot.core.usage import BY_VERB
-from bot.ports import Exists, Missing, Moved, Reaction, Refused, Role, Subject
+from bot.ports import Exists, Missing, Moved, Reaction, Refused, Subject
 from bot.service import (
     adopting,
     answering,
+    authority,
     earlier,
     ending,
     freezing,
@@ -157,7 +157,13 @@ class Bot:
 
     def _desk(self, repo: Repository) -> Desk:
         return Desk(
-            repo, self.clock, self.rulebook, self.historian, rehearsal=self.rehearsal, index=self.index
+            repo,
+            self.clock,
+            self.rulebook,
+            self.historian,
+            rehearsal=self.rehearsal,
+            index=self.index,
+            journal=self.journal,
         )
 
     # --- a pull request -----------------------------------------------------------------------
@@ -295,6 +301,7 @@ class Bot:
             return False
         desk.repo.react(scene.comment, Reaction.SEEN)
         desk.answering = scene.key
+        desk.known = authority.Known()  # whoever asks is looked up now, for each comment anew
         outcomes = self._outcomes(desk, scene, parsed)
         desk.answering = ""
         if scene.press is not None:
@@ -333,13 +340,16 @@ class Bot:
             early = self._too_late(desk, scene, parsed) or self._not_here(scene, parsed)
             if early is not None:
                 return [early]
-            lacking = [p for x in parsed.commands if (p := self._lacks(desk, scene, x)) is not None]
-            if lacking:
-                return [declined(*lacking, verb=parsed.commands[0].verb)]
+            early = self._refused(desk, scene, [(x, None) for x in parsed.commands], early=True)
+            if early is not None:
+                return [early]
             outdated = pressing.outdated(desk, scene)
             if outdated is not None:
                 return [outdated]
             planned = [(x, s) for x in parsed.jobs() for s in self._services(desk, scene, x)]
+            refused = self._refused(desk, scene, planned)
+            if refused is not None:
+                return [refused]
             outcomes = [self._carry_out(desk, scene, x, s) for x, s in planned]
             if parsed.dropped and outcomes:
                 notes = "\n\n".join(d.reason for d in parsed.dropped)
@@ -354,7 +364,9 @@ class Bot:
         if isinstance(command, c.Freeze):
             return (freezing.scope_of(desk, scene, command.service),)
         if isinstance(command, c.Unfreeze):
-            return (None,)
+            # The service may be in no file any more; who may end its freeze follows from its name.
+            name = None if command.service in {None, EVERYTHING} else command.service
+            return (Service(scene.base, "", f"/{discovery.name_of(name)}") if name else None,)
         by_name = not isinstance(command, c.Retarget)
         return scene.chosen(desk, command.service or self.service, by_name=by_name)
 
@@ -362,12 +374,14 @@ class Bot:
         name = service.name if service is not None else ""
         try:
             if isinstance(command, c.Freeze | c.Unfreeze):
+                authority.require(desk, command.verb, scene.comment.author, service)
                 return replace(self._freeze(desk, scene, command, service), verb=command.verb)
             if service is None or isinstance(command, c.Help):
                 return _general(command)
             late = earlier.superseded(scene, command, service)
             if late is not None:
                 return declined(late, verb=command.verb, service=name)
+            authority.require(desk, command.verb, scene.comment.author, service)
             outcome = _dispatch(Case(desk, scene, service), command)
         except Declined as error:
             return declined(*error.problems, verb=command.verb, service=name)
@@ -416,18 +430,33 @@ class Bot:
             return declined(Problem("locked", text, "Unlock it."), verb=parsed.commands[0].verb)
         return None
 
-    def _lacks(self, desk: Desk, scene: Scene, command: c.Command) -> Problem | None:
-        """The one place where a person's right to a verb is decided; unknown people have none."""
-        needed = Role[BY_VERB[command.verb].who.upper()]
-        role = scene.role(desk)
-        if role >= needed:
+    def _refused(
+        self,
+        desk: Desk,
+        scene: Scene,
+        planned: Sequence[tuple[c.Command, Service | None]],
+        *,
+        early: bool = False,
+    ) -> Outcome | None:
+        """Decline a comment as a whole where one command on one service is not allowed.
+
+        ``early`` are commands whose services are not known yet: it is asked as far as the services do not matter,
+        so that who may nothing does not make the bot look for them.
+        """
+        lacking: list[Problem] = []
+        for command, service in planned:
+            if early and not authority.is_the_same_for_all(desk, command.verb):
+                continue
+            try:
+                verdict = authority.allowed(desk, command.verb, scene.comment.author, service)
+            except Declined as error:
+                lacking += error.problems
+                continue
+            if not verdict.allowed:
+                lacking.append(authority.refusal(command.verb, scene.comment.author, service, verdict))
+        if not lacking:
             return None
-        return Problem(
-            "not-allowed",
-            f"{code('/' + command.verb)} needs **{needed.name.lower()}** access to this repository; "
-            f"{code(scene.comment.author.login)} has {role.name.lower()}.",
-            "Ask somebody with that role.",
-        )
+        return declined(*dict.fromkeys(lacking), verb=planned[0][0].verb)
 
     # --- the sweep ----------------------------------------------------------------------------
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import structlog
+
 from bot.core import naming, report
 from bot.core.checks import GATE, ROLL_BACK, reference
 from bot.core.markers import Answer, Hold
 from bot.core.problems import Declined
-from bot.core.rollout import Phase
+from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
-from bot.ports import Check, Missing, Moved, Refused, Role
-from bot.service import proposing, readback
+from bot.ports import Actor, Check, Missing, Moved, Refused
+from bot.service import authority, proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from bot.service.desk import Desk
     from bot.service.proposing import Ours
     from bot.service.reading import Service, Standing
+
+log = structlog.get_logger("canary")
 
 SOON = timedelta(seconds=5)
 LATER = timedelta(minutes=10)
@@ -231,7 +235,7 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
     if gate.passes and wanted and not step.pull.draft:
-        return _merge(desk, standing, step, gate)
+        return _merge(desk, standing, rules, step, gate)
     return Progress(standing, again=gate.until, step=step, gate=gate)
 
 
@@ -262,9 +266,14 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
 # --- merging ----------------------------------------------------------------------------------
 
 
-def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
+def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gate) -> Progress:
     wish = step.proposal.wish
-    if wish is not None and desk.repo.role_of(wish.by) < Role.WRITE:
+    by = Actor(wish.by_id, wish.by) if wish is not None else None
+    verdict = authority.allowed(desk, "promote", by, standing.service) if by is not None else None
+    if verdict is not None and verdict.unknown:
+        log.warning("wish not looked up", repository=desk.repo.name, pull=step.pull.number)
+        return Progress(standing, again=desk.now() + LATER, step=step, gate=gate)
+    if wish is not None and verdict is not None and not verdict.allowed:
         # The right may have been withdrawn since the wish; a wish is worth what its owner may do now.
         text = f"{code(wish.by)} may not promote any more; the wish is dropped."
         name = f"wish-dropped-{wish.to}"
@@ -276,6 +285,11 @@ def _merge(desk: Desk, standing: Standing, step: Ours, gate: Gate) -> Progress:
         if wish
         else "Canary-Promoted-By: rules"
     )
+    if by is not None and verdict is not None:
+        authority.record(desk, "promote", by, standing.service, verdict)
+    else:
+        origin = origin_of(rules, rules.origins.get("auto")).strip("`")
+        authority.record_rule(desk, "promote", standing.service, "all rules to pass", origin)
     message = f"Bake time is over; nothing holds the rollout.\n\n{who}"
     title = f"{step.pull.title} (#{step.pull.number})"
     try:

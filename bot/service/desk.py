@@ -21,7 +21,9 @@ from bot.core.validate import is_namespace, is_qualified
 from bot.manifests import workload
 from bot.ports import Missing
 from bot.service import configuring
+from bot.service.authority import Known
 from bot.service.finding import Index, find_one
+from bot.service.journal import Journal, unread
 from bot.service.reading import Historian, Service, Standing, read_held, standing, stands
 
 if TYPE_CHECKING:
@@ -50,6 +52,8 @@ class Desk:
     checks say since this look, ``afterwards`` what they shall say once the answer stands. ``answered`` are
     rollouts that a reply of ours was seen to name. ``index`` is what is known of files from earlier searches.
     ``elsewhere`` are subjects, see ``bot.ports.Subject``, that a command has changed besides its own pull request.
+    ``journal`` hears what is allowed before it is begun, and ``known`` is what was looked up about people for the
+    comment that is worked off.
     """
 
     repo: Repository
@@ -70,6 +74,8 @@ class Desk:
     _configured: tuple[str | None, Configured] | None = None
     _organisation: tuple[OrganisationFile | None] | None = None
     _pinned: dict[Pin, Configured] = field(default_factory=dict)
+    journal: Journal = unread
+    known: Known = field(default_factory=Known)
 
     def now(self) -> datetime:
         """Give the time."""

@@ -1,4 +1,4 @@
-"""What a look did, told to whoever runs it: the summary of an Action's job, or nobody."""
+"""What a look may do and did, told to whoever runs it: the summary of an Action's job, or nobody."""
 
 from __future__ import annotations
 
@@ -36,11 +36,28 @@ class Stuck:
     said: str
 
 
-Entry = Answered | Followed | Stuck
+@dataclass(frozen=True, slots=True)
+class Authorised:
+    """Something that writes was allowed; told before it is begun.
+
+    ``service`` is its key, empty where it is about none. ``by`` is who asked for it, with the id of the account, or
+    ``rules`` with 0 for what happens by itself. ``needed`` is what that took, in Markdown, and ``origin`` where it is
+    said: ``file:line``, or ``built in``.
+    """
+
+    verb: str
+    service: str
+    by: str
+    by_id: int
+    needed: str
+    origin: str
+
+
+Entry = Authorised | Answered | Followed | Stuck
 
 
 class Journal(Protocol):
-    """Hears of each thing once it is done."""
+    """Hears of each thing once it is done, and of what is allowed before that is begun."""
 
     def __call__(self, entry: Entry, /) -> None:
         """Take note."""

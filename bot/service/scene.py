@@ -21,7 +21,7 @@ from bot.service.reading import Service, Touched, read_file, read_held, touched
 if TYPE_CHECKING:
     from bot.core.checks import Press
     from bot.manifests.workload import Workload
-    from bot.ports import Comment, Pull, Role
+    from bot.ports import Comment, Pull
     from bot.service.desk import Desk
 
 
@@ -49,7 +49,6 @@ class Scene:
     kind: Kind
     press: Press | None = None
     _touched: tuple[Touched, ...] | None = field(default=None, init=False)
-    _role: Role | None = field(default=None, init=False)
     _begun: tuple[Service, ...] | None = field(default=None, init=False)
 
     @classmethod
@@ -75,12 +74,6 @@ class Scene:
     def base(self) -> str:
         """The base branch that the services live on."""
         return self.pull.base_ref
-
-    def role(self, desk: Desk) -> Role:
-        """Give the commenter's role, asked for now, once for a comment."""
-        if self._role is None:
-            self._role = desk.repo.role_of(self.comment.author.login)
-        return self._role
 
     def touched(self, desk: Desk) -> tuple[Touched, ...]:
         """Give the services that the pull request changes. Raises ``Declined``."""

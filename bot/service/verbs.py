@@ -172,7 +172,8 @@ def _check_order(command: c.Promote, record: Record, target: int | None) -> None
 
 
 def _with_wish(case: Case, step: Ours) -> Ours:
-    wish = Wish(by=case.scene.comment.author.login, to=case.scene.key, pull=case.scene.pull.number)
+    author = case.scene.comment.author
+    wish = Wish(by=author.login, to=case.scene.key, pull=case.scene.pull.number, by_id=author.id)
     proposal = replace(step.proposal, wish=wish).saw(case.scene.key)
     return proposing.rewrite(case.desk, step, proposal)
 

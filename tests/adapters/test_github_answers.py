@@ -369,7 +369,7 @@ class TestRest:
         assert found.number == 7
 
     def test_nobody_has_a_role(self, talk: Talk) -> None:
-        assert talk.repository().role_of("nobody") is Role.NONE
+        assert talk.repository().role_of("nobody").role is Role.NONE
         assert len(talk.server.lines) == 1
 
     def test_a_role_that_may_not_be_read_is_no_answer(self, talk: Talk) -> None:

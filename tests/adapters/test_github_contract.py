@@ -105,11 +105,11 @@ class TestReading:
         # The repository is public, so everybody may read.
         stage.world.set_role(SHOP, "rita", role)
         with stage.costs("GET /collaborators/rita/permission"):
-            assert stage.repository.role_of("rita") is max(role, Role.READ)
+            assert stage.repository.role_of("rita").role is max(role, Role.READ)
 
     def test_role_of_nobody(self, stage: Stage) -> None:
         with stage.costs("GET /collaborators/nobody/permission"):
-            assert stage.repository.role_of("nobody") is Role.NONE
+            assert stage.repository.role_of("nobody").role is Role.NONE
 
     def test_tip(self, stage: Stage) -> None:
         sha = stage.branch("a/b#c")

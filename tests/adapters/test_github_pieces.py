@@ -112,7 +112,7 @@ class TestPaths:
 
     @pytest.mark.parametrize("login", ["", "..", "a/b", "mona?x", "möna", "x" * 5 + "\n"])
     def test_no_person_has_such_a_name(self, talk: Talk, login: str) -> None:
-        assert talk.repository().role_of(login) is Role.NONE
+        assert talk.repository().role_of(login).role is Role.NONE
         assert talk.server.asked == []
 
     def test_a_file_is_read_at_a_full_sha(self, talk: Talk) -> None:
@@ -337,21 +337,27 @@ class TestRoles:
     @pytest.mark.parametrize(
         ("data", "role"),
         [
-            *(({"role_name": r.name.lower(), "permission": "read"}, r) for r in Role),
-            ({"role_name": "sre", "user": {"permissions": {"triage": True, "pull": True}}}, Role.TRIAGE),
+            *(({"role_name": r.name.lower()}, r) for r in Role),
+            ({"role_name": "maintain", "permission": "write"}, Role.MAINTAIN),
+            ({"role_name": "admin", "permission": "read"}, Role.READ),
+            ({"role_name": "triage", "permission": "read"}, Role.TRIAGE),
             (
-                {"role_name": "sre", "permission": "write", "user": {"permissions": {"push": True}}},
+                {"role_name": "sre", "user": {"id": 7, "permissions": {"triage": True, "pull": True}}},
+                Role.TRIAGE,
+            ),
+            (
+                {"role_name": "sre", "permission": "write", "user": {"id": 7, "permissions": {"push": True}}},
                 Role.WRITE,
             ),
             ({"role_name": "sre", "permission": "read"}, Role.READ),
             ({"permission": "write"}, Role.WRITE),
-            ({"permission": "owner"}, Role.NONE),
+            ({"permission": "owner"}, None),
             ({"permission": "none", "user": None}, Role.NONE),
-            ({}, Role.NONE),
+            ({}, None),
         ],
     )
-    def test_role(self, data: dict[str, Any], role: Role) -> None:
-        assert values.role(data) is role
+    def test_role(self, data: dict[str, Any], role: Role | None) -> None:
+        assert values.holder(data).role is role
 
 
 @pytest.mark.parametrize(

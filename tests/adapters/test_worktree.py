@@ -132,8 +132,8 @@ class TestReading:
     def test_everybody_who_writes_here_may(self, working: Working) -> None:
         tree = tree_of(working)
 
-        assert tree.role_of(tree.comment.author.login) is Role.ADMIN
-        assert tree.role_of("stranger") is Role.NONE
+        assert tree.role_of(tree.comment.author.login).role is Role.ADMIN
+        assert tree.role_of("stranger").role is Role.NONE
 
     def test_looking_changes_nothing(self, working: Working) -> None:
         index = working.folder / ".git" / "index"

@@ -202,7 +202,7 @@ def reads_a_long_conversation(peer: Peer, repo: Repository) -> None:
 @piece
 def tells_roles_apart(peer: Peer, repo: Repository) -> None:
     del peer
-    roles = {login: repo.role_of(login) for login in ("ada", "mona", "tess", "rita", "olaf", "nobody")}
+    roles = {login: repo.role_of(login).role for login in ("ada", "mona", "tess", "rita", "olaf", "nobody")}
     assert roles == {
         "ada": Role.ADMIN,
         "mona": Role.WRITE,

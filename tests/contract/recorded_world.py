@@ -162,6 +162,8 @@ def _apps(player: Player) -> None:
     ask("bot", "GET", R)
     ask("mona", "GET", f"{R}/collaborators/rita/permission")
     ask("mona", "GET", "/rate_limit")
+    peer.world.add_team("acme/sre", "mona")
+    ask("mona", "GET", "/orgs/acme/teams/sre/memberships/mona")
     ask("", "GET", "/meta")
     ask("", "GET", "/zen")
 

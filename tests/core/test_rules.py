@@ -144,7 +144,6 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "permissions: {}",
         "gates: {}",
         "four-eyes: true",
         "overlap: queue",
@@ -154,7 +153,6 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
         "rules: cautious",
         "services: {a: {rules: cautious}}",
         "services: {a: {gates: []}}",
-        "services: {a: {permissions: {}}}",
         "services: {a: {four-eyes: false}}",
     ],
 )

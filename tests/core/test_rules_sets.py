@@ -84,11 +84,17 @@ class TestFollowed:
             "timezone",
             "auto",
             "on-fail",
+            "permissions",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)
         assert isinstance(services.item, Record)
-        assert {f.key for f in services.item.fields if f.followed} == {"file", "rules", "route"}
+        assert {f.key for f in services.item.fields if f.followed} == {
+            "file",
+            "rules",
+            "route",
+            "permissions",
+        }
 
 
 def fields() -> list[Field]:

@@ -199,7 +199,7 @@ class TestWhoMay:
     def test_promote_needs_write(self, rolling: Stage) -> None:
         reply = reply_to_press(rolling, self.lowered(rolling, "promote", "triage"))
         assert reply.text.startswith("@kim pressed **Promote**: **Not applied** · `not-allowed`")
-        assert "`/promote` needs **write** access" in reply.text
+        assert "`/promote` needs the role `write`" in reply.text
         rolling.later(minutes=31)
         assert rolling.split() == {"customer-v3": 75, "customer-v4": 25}
 

@@ -40,7 +40,7 @@ class TestWho:
         reply = stage.say(number, text, by=by)
         assert reply.code == code
         if code == "not-allowed":
-            assert f"`{by}` has {PEOPLE[by]}" in reply.text
+            assert f"`{by}` has the role `{PEOPLE[by]}`" in reply.text
         assert untouched(stage)
 
     def test_triage_may_stop(self, stage: Stage) -> None:

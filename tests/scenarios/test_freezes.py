@@ -103,8 +103,8 @@ def test_a_broken_configuration_promotes_nothing_and_stops_no_rollback(stage: St
     stage.later(minutes=31)
     step = stage.step()
     reply = stage.say(step.number, "/promote")
-    assert reply.code == "remembered"
-    assert "Nothing is promoted before that is mended" in reply.text
+    assert (reply.decision, reply.code) == ("declined", "config-invalid")
+    assert "Nothing is promoted before that is mended" in stage.say(step.number, "/canary why").text
     sweep(stage)
     assert stage.pull(step.number).state == "open"
     assert stage.say(number, "/rollback").code == "proposed"

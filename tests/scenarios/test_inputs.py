@@ -206,8 +206,8 @@ def test_conversation_gets_silence(table: Stage, comment: str) -> None:
 @pytest.mark.parametrize(
     ("comment", "by", "code", "says"),
     [
-        pytest.param("/canary 25", "rita", "not-allowed", "needs **write** access", id="40 a reader"),
-        pytest.param("/canary 25", "tess", "not-allowed", "`tess` has triage", id="40 triage"),
+        pytest.param("/canary 25", "rita", "not-allowed", "needs the role `write`", id="40 a reader"),
+        pytest.param("/canary 25", "tess", "not-allowed", "`tess` has the role `triage`", id="40 triage"),
         pytest.param(
             "/canary 25 sha=deadbeef", "mona", "wrong-head", "`deadbeef` is not the", id="49 wrong sha"
         ),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 # reference/reliability.md 5.1. Comments, labels and reactions of a pull request need no "issues".
 PERMISSIONS = {"contents": "write", "pull_requests": "write", "checks": "write", "metadata": "read"}
+# Only for asking who is in a team, and only where a configuration names one: an installation need not grant it.
+TEAMS = {"metadata": "read", "members": "read"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -82,6 +84,7 @@ class GitHubForge:
         self._app_id = int(app_id) if re.fullmatch(r"[0-9]+", str(app_id), re.ASCII) else None
         self._key = AppKey(app_id, pem, clock)
         self._tokens = Tokens(self._as_app, clock, self.redact, permissions or PERMISSIONS)
+        self._team_tokens = Tokens(self._as_app, clock, self.redact, TEAMS)
         self._memory = Memory(clock)
         self._web_url = (web_url or web_address(self._wire.base_url)).rstrip("/")
         self._signed_only = signed_commits_only
@@ -94,7 +97,8 @@ class GitHubForge:
         """
         if not is_name(name):
             raise ValueError("A repository is named owner/name.")
-        client = Client(self._wire, Installation(self._tokens, installation, name.partition("/")[2]))
+        own = name.partition("/")[2]
+        client = Client(self._wire, Installation(self._tokens, installation, own))
         return GitHubRepository(
             name,
             installation,
@@ -107,6 +111,7 @@ class GitHubForge:
             ),
             web_url=f"{self._web_url}/{name}",
             organisation=lambda: Client(self._wire, Installation(self._tokens, installation, ORGANISATION)),
+            teams=lambda: Client(self._wire, Installation(self._team_tokens, installation, own)),
         )
 
     def repositories(self) -> Iterator[tuple[int, str]]:

@@ -17,7 +17,7 @@ from bot.adapters.github.organisation import NAME as ORGANISATION
 from bot.adapters.github.organisation import Organisation
 from bot.adapters.github.values import understood
 from bot.core.problems import OutsideFailure
-from bot.ports import File, Refused, Role, Tree, TreeFile
+from bot.ports import File, Holder, Missing, Refused, Role, Tree, TreeFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from bot.adapters.github.authorship import Authorship
     from bot.adapters.github.client import Client
     from bot.adapters.github.memory import Memory
-    from bot.ports import ChangedFile, Check, Comment, Commit, OrganisationFile, Pull
+    from bot.ports import ChangedFile, Check, Comment, Commit, OrganisationFile, Pull, Reviewed
 
 _MOST_COMMENTS = 300  # of pull requests
 _MOST_LISTED = 1_000  # of issues, too
+_SLUG = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,254}", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\[bot\])?", re.ASCII)
 
 
@@ -48,6 +49,7 @@ class Reading:
         authorship: Decides what is ours.
         web_url: The address of the repository's page.
         organisation: Makes a client that may read the organisation's ``.github``; by default this one's.
+        teams: Makes a client that may ask about teams; ``client`` by default.
     """
 
     def __init__(
@@ -60,10 +62,13 @@ class Reading:
         authorship: Authorship,
         web_url: str,
         organisation: Callable[[], Client] | None = None,
+        teams: Callable[[], Client] | None = None,
     ) -> None:
         self._name = name
         self._owner = name.partition("/")[0]
         self._client = client
+        self._as_member: Client | None = None
+        self._teams = teams if teams is not None else lambda: client
         self._memory = memory
         self._authorship = authorship
         self._web_url = web_url
@@ -143,16 +148,43 @@ class Reading:
             self._memory.changes.put(key, found)
         return found
 
-    def role_of(self, login: str) -> Role:
-        """Give the role by ``role_name``; unknown people have ``Role.NONE``."""
+    def reviewed(self, number: int) -> tuple[Reviewed, ...]:
+        """Give what all submitted reviews say, oldest first."""
+        data = list(self._client.pages(f"{self._path}/pulls/{number:d}/reviews"))
+        with understood("reviews"):
+            found = (values.reviewed(one) for one in data if one.get("submitted_at"))
+            return tuple(sorted(found, key=lambda r: r.id))
+
+    def role_of(self, login: str) -> Holder:
+        """Give who has that login, and the role by ``role_name``; unknown people have ``Role.NONE``."""
         if not _LOGIN.fullmatch(login):
-            return Role.NONE
+            return Holder(0, Role.NONE)
         path = f"{self._path}/collaborators/{quote(login, safe='')}/permission"
         answer = self._client.send("GET", path, answers={HTTPStatus.NOT_FOUND})
         if answer.status == HTTPStatus.NOT_FOUND:
-            return Role.NONE
+            return Holder(0, Role.NONE)
         with understood("a role"):
-            return values.role(answer.data)
+            return values.holder(answer.data)
+
+    def in_team(self, team: str, login: str) -> bool | None:
+        """Say whether somebody is an active member of ``org/slug``; ``None`` where this App may not know.
+
+        Source: OpenAPI, ``teams/get-membership-for-user-in-org``: members of child teams too, 404 for who is none;
+        needs the App's permission ``members: read``.
+        """
+        org, _, slug = team.partition("/")
+        if not (_LOGIN.fullmatch(login) and _LOGIN.fullmatch(org) and _SLUG.fullmatch(slug)):
+            return False
+        path = f"/orgs/{quote(org, safe='')}/teams/{quote(slug, safe='')}/memberships/{quote(login, safe='')}"
+        try:
+            self._as_member = self._as_member or self._teams()
+            answer = self._as_member.send("GET", path, answers={HTTPStatus.NOT_FOUND})
+        except (Missing, Refused):  # also where the installation does not grant it
+            return None
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
+        with understood("a team"):
+            return bool(answer.data["state"] == "active")
 
     def tip(self, branch: str) -> str | None:
         """Give the sha of a branch, ``None`` when there is no such branch."""

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from bot.core.checks import MOST_BUTTONS
+from bot.core.permissions import role_of
 from bot.core.problems import OutsideFailure
 from bot.ports import (
     Actor,
@@ -23,8 +24,10 @@ from bot.ports import (
     CheckConclusion,
     Comment,
     Commit,
+    Holder,
     Pull,
-    Role,
+    Reviewed,
+    State,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
 # GitHub's own words for an account that is gone.
 GHOST = Actor(10137, "ghost")
+_ON_THE_SITE = "noreply@github.com"
 LONGEST_OUTPUT = 65_535  # characters of a summary or text
 MOST_ANNOTATIONS = 50
 _LONGEST_TITLE = 255
@@ -148,31 +152,46 @@ def changed_file(data: Any) -> ChangedFile:
 
 def commit(data: Any, *, ours: bool) -> Commit:
     """Give a commit; the author is the account GitHub knows, empty when it knows none."""
+    told = data["commit"]
+    people: dict[Actor, None] = {}
+    strangers: dict[str, None] = {}
+    for side in ("author", "committer"):
+        written, known = told[side] or {}, data.get(side)
+        if side == "committer" and written.get("email") == _ON_THE_SITE:
+            continue  # GitHub itself, for whoever wrote it on its pages
+        if known and known.get("id"):
+            people[actor(known)] = None
+        else:
+            strangers[str(written.get("name") or "?")] = None
     return Commit(
         sha=data["sha"],
-        message=data["commit"]["message"],
-        at=moment(data["commit"]["committer"]["date"]),
+        message=told["message"],
+        at=moment(told["committer"]["date"]),
         author=data["author"]["login"] if data.get("author") else "",
         ours=ours,
         parents=tuple(parent["sha"] for parent in data["parents"]),
+        people=tuple(people),
+        strangers=tuple(strangers),
     )
 
 
-def role(data: Any) -> Role:
-    """Give a role by its name; a role of an organisation's own by what it allows.
+def holder(data: Any) -> Holder:
+    """Give an account with its role: by its name, and a role of an organisation's own by what it allows.
 
-    Source: OpenAPI, repository-collaborator-permission. ``permission`` comes last, because it says
-    ``write`` for maintain and ``read`` for triage.
+    Source: OpenAPI, repository-collaborator-permission. ``permission`` says ``write`` for maintain and ``read`` for
+    triage; the flags of ``permissions`` say what a custom role is based on.
     """
-    name = str(data.get("role_name") or "").upper()
-    if name in Role.__members__:
-        return Role[name]
-    allowed = (data.get("user") or {}).get("permissions") or {}
-    ranks = {"admin": Role.ADMIN, "maintain": Role.MAINTAIN, "push": Role.WRITE}
-    ranks |= {"triage": Role.TRIAGE, "pull": Role.READ}
-    granted = [rank for key, rank in ranks.items() if allowed.get(key) is True]
-    plain = {"admin": Role.ADMIN, "write": Role.WRITE, "read": Role.READ}
-    return max(granted) if granted else plain.get(data.get("permission"), Role.NONE)
+    user = data.get("user") or {}
+    allowed = user.get("permissions") or {}
+    flags = {"admin": "admin", "maintain": "maintain", "push": "write", "triage": "triage", "pull": "read"}
+    base = next((name for flag, name in flags.items() if allowed.get(flag) is True), None)
+    role = role_of(data.get("role_name") or base, data.get("permission"), base)
+    return Holder(int(user["id"]) if user else 0, role)
+
+
+def reviewed(data: Any) -> Reviewed:
+    """Give what a submitted review says; the commit is gone from the answer where it is gone from Git."""
+    return Reviewed(int(data["id"]), actor(data["user"]), State(data["state"]), data["commit_id"] or "")
 
 
 def check(data: Any) -> Check:

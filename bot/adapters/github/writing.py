@@ -245,6 +245,12 @@ class GitHubRepository(Merging):
         if labels:
             self._try("POST", f"{self._path}/issues/{number:d}/labels", {"labels": list(labels)})
 
+    def ask_for_review(self, number: int, people: Sequence[str], teams: Sequence[str] = ()) -> None:
+        """Ask people and teams for a review; a failure is logged and swallowed."""
+        if people or teams:
+            body = {"reviewers": list(people), "team_reviewers": list(teams)}
+            self._try("POST", f"{self._path}/pulls/{number:d}/requested_reviewers", body)
+
     def _try(self, method: str, path: str, body: dict[str, Any]) -> None:
         try:
             self._client.send(method, path, body=body)

@@ -172,7 +172,7 @@ SERVICE = Record(
         Field(
             "gates", GATE_NAMES, "Gates before each step, besides those that the step has.", followed=False
         ),
-        Field("permissions", PERMISSIONS, "Who may, instead of the file's own.", followed=False),
+        Field("permissions", PERMISSIONS, "Who may, instead of the file's own."),
         Field("four-eyes", Flag(), "Who asks for a step is not its only approver.", followed=False),
     ),
     _service,
@@ -195,7 +195,6 @@ CONFIG_FIELDS = (
         "permissions",
         PERMISSIONS,
         "Who may use which verb.",
-        followed=False,
         looser="more people for a verb that goes on; fewer for `rollback`, `hold` and `freeze`",
     ),
     Field(
