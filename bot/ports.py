@@ -204,7 +204,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A remark on lines of a file, shown by a check. Lines count from 1."""
+    """A remark on lines of a file, shown by a check. Lines count from 1, and so does ``column``, of one line."""
 
     path: str
     start_line: int
@@ -212,6 +212,7 @@ class Annotation:
     level: Literal["notice", "warning", "failure"]
     message: str
     title: str = ""
+    column: int | None = None
 
 
 CheckConclusion = Literal["success", "failure", "neutral", "action_required", "cancelled"]

@@ -20,6 +20,7 @@ from bot.service import proposing
 from bot.service.comparing import is_split, paired
 from bot.service.judging import judge, judge_unreadable
 from bot.service.reading import touched
+from bot.service.ruling import ruling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from bot.service.desk import Desk
     from bot.service.judging import Judged
     from bot.service.reading import Touched
+    from bot.service.ruling import Ruling
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +52,38 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     if tip is None:
         return None
     try:
-        changed = known.changed if known else touched(desk.repo, pull, before=tip, target=pull.head_sha)
+        changed = known.changed if known else _touched(desk, pull, tip)
     except Declined as error:
         unread = judge_unreadable(desk, pull, tip, error.problems)
+        rules = ruling(desk, pull)
         if unread.problems:
-            return _failed(unread.problems, "A manifest cannot be read", "\n\n".join(unread.notes))
-        return _nothing(unread.notes)
+            wrong = [*unread.problems, *(rules.problems if rules is not None else ())]
+            return _failed(wrong, "A manifest cannot be read", "\n\n".join(unread.notes))
+        return _nothing(unread.notes) if rules is None else _of_rules(rules, unread.notes)
+    rules = ruling(desk, pull, just_committed=known is not None)
     records = _records(desk, pull, changed, known)
     all_judged = [(one, judge(desk, pull, one, records.get(one.service.key))) for one in changed]
     notes = [note for _, judged in all_judged for note in judged.notes]
     seen = [(one, judged) for one, judged in all_judged if not judged.aside]
     if not seen:
-        return _nothing(notes)
+        return _nothing(notes) if rules is None else _of_rules(rules, notes)
     parts = [part for one, judged in seen for part in _evidence(judged, records.get(one.service.key))]
     try:
         parts.append(f"Rules: {', '.join(sorted({f'`{desk.rules_of(one.service).id}`' for one, _ in seen}))}")
     except Declined as error:
         parts += [report.problem_text(p, with_code=True) for p in error.problems]
-    summary = "\n\n".join(parts + notes)
+    summary = "\n\n".join((*parts, *(rules.words if rules is not None else ()), *notes))
     problems = [problem for _, judged in seen for problem in judged.problems]
+    problems += rules.problems if rules is not None else ()
     if problems:
-        return _failed(problems, f"{len(problems)} problem{'s' if len(problems) > 1 else ''}", summary)
+        return _failed(problems, _count(problems), summary)
     said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
     title = f"Canary: {said}" if said else "The manifests are valid"
     return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+
+
+def _touched(desk: Desk, pull: Pull, tip: str) -> tuple[Touched, ...]:
+    return touched(desk.repo, pull, desk.files_of(pull), before=tip, target=pull.head_sha)
 
 
 def _evidence(judged: Judged, record: Record | None) -> list[str]:
@@ -94,6 +104,19 @@ def _evidence(judged: Judged, record: Record | None) -> list[str]:
             report.split_table(old.get(rule.where), split_of(rule.weights)),
         ]
     return parts
+
+
+def _of_rules(rules: Ruling, notes: Sequence[str]) -> Check:
+    """Give the check of a pull request that changes the rules, and no service."""
+    summary = "\n\n".join((*rules.words, *notes))
+    if rules.problems:
+        return _failed(rules.problems, f"{_count(rules.problems)} in the rules", summary)
+    title = "The rules are valid"
+    return Check(PLAN, "success", title, summary, external_id=_digest("rules", title, summary))
+
+
+def _count(problems: Sequence[Problem]) -> str:
+    return f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
 
 
 def _nothing(notes: Sequence[str]) -> Check:
@@ -221,9 +244,11 @@ def _failed(problems: Sequence[Problem], title: str, summary: str = "") -> Check
             level="failure",
             message=f"{p.message} {p.remedy}".strip().replace("`", ""),
             title=p.code,
+            column=p.place.column,
         )
         for p in problems
-        if p.place is not None and p.place.path and p.place.line is not None
+        # A colon: a file of another repository, which this check cannot point into.
+        if p.place is not None and p.place.path and ":" not in p.place.path and p.place.line is not None
     )
     whole = f"{text}\n\n{summary}".strip()
     return Check(

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bot.core.problems import Place
     from bot.core.traffic import Split
     from bot.core.trailers import Pin, Record
-    from bot.ports import Check, Clock, OrganisationFile, Repository
+    from bot.ports import ChangedFile, Check, Clock, OrganisationFile, Pull, Repository
     from bot.service.configuring import Configured, Rulebook
     from bot.service.reading import Held
 
@@ -71,6 +71,7 @@ class Desk:
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
     index: Index = field(default_factory=Index)
     elsewhere: list[str] = field(default_factory=list)
+    _files: dict[int, tuple[str, tuple[ChangedFile, ...]]] = field(default_factory=dict)
     _configured: tuple[str | None, Configured] | None = None
     _organisation: tuple[OrganisationFile | None] | None = None
     _pinned: dict[Pin, Configured] = field(default_factory=dict)
@@ -108,6 +109,16 @@ class Desk:
         waiting, self.afterwards = self.afterwards, []
         for sha, checks in waiting:
             self.tell(sha, checks, fresh=True)
+
+    def files_of(self, pull: Pull, *, as_before: bool = False) -> tuple[ChangedFile, ...]:
+        """Give the files that a pull request changes, listed once in a look for a head.
+
+        ``as_before`` is for a new head that changes no other file: a commit of our own.
+        """
+        known = self._files.get(pull.number)
+        if known is None or not (as_before or known[0] == pull.head_sha):
+            known = self._files[pull.number] = pull.head_sha, self.repo.changed_files(pull)
+        return known[1]
 
     def base(self, branch: str) -> str:
         """Give the sha of a base branch.

@@ -155,15 +155,17 @@ def read_file(repo: Repository, path: str, sha: str) -> File | None:
         ) from None
 
 
-def touched(repo: Repository, pull: Pull, *, before: str, target: str) -> tuple[Touched, ...]:
-    """Give the services whose document differs between two commits, in the files a pull request changes.
+def touched(
+    repo: Repository, pull: Pull, files: Iterable[ChangedFile], *, before: str, target: str
+) -> tuple[Touched, ...]:
+    """Give the services whose document differs between two commits, in the ``files`` that a pull request changes.
 
     Raises:
         Declined: A changed file looks like it holds a service and cannot be read.
     """
     result: list[Touched] = []
     problems: list[Problem] = []
-    for changed in repo.changed_files(pull):
+    for changed in files:
         if not changed.path.endswith(_MANIFEST):
             continue
         try:

@@ -79,10 +79,11 @@ class Scene:
         """Give the services that the pull request changes. Raises ``Declined``."""
         if self._touched is None:
             tip = desk.base(self.base)
+            files = desk.files_of(self.pull)
             if self.kind is Kind.MERGED:
-                self._touched = touched(desk.repo, self.pull, before=self.pull.base_sha, target=tip)
+                self._touched = touched(desk.repo, self.pull, files, before=self.pull.base_sha, target=tip)
             else:
-                self._touched = touched(desk.repo, self.pull, before=tip, target=self.pull.head_sha)
+                self._touched = touched(desk.repo, self.pull, files, before=tip, target=self.pull.head_sha)
         return self._touched
 
     def forget(self) -> None:

@@ -275,6 +275,8 @@ def _annotation(remark: Annotation) -> dict[str, Any]:
         "annotation_level": remark.level,
         "message": _cut(remark.message, _LONGEST_REMARK),
     }
+    if remark.column is not None and remark.start_line == remark.end_line:
+        shown |= {"start_column": remark.column, "end_column": remark.column}
     return shown | ({"title": _cut(remark.title, _LONGEST_TITLE, mark="…")} if remark.title else {})
 
 

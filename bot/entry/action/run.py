@@ -179,6 +179,7 @@ def _report_check(environ: Mapping[str, str], check: Check | None, number: int) 
             path=printable(remark.path),
             line=remark.start_line,
             end_line=remark.end_line,
+            column=remark.column or 0,
         )
         print(line)  # noqa: T201
     return FAILED if check is not None and check.conclusion == "failure" else 0
