@@ -40,10 +40,11 @@ class Rulebook(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """A configuration without problems, and the commits that it was read at."""
+    """A configuration without problems, the commits that it was read at, and the rule sets that it names by path."""
 
     checked: Checked
     pin: Pin
+    named: tuple[str, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -92,7 +93,8 @@ def present(
     if checked.problems:
         raise Declined(*checked.problems)
     own = tip if text is not None and tip is not None else ""
-    return Configured(checked, Pin(own, theirs.sha if theirs is not None else ""))
+    named = () if text is None else named_files(text)
+    return Configured(checked, Pin(own, theirs.sha if theirs is not None else ""), named)
 
 
 def pinned(repo: Repository, rulebook: Rulebook, pin: Pin) -> Configured:

@@ -74,6 +74,10 @@ def _may_be_rules(desk: Desk, path: str, sha: str) -> bool:
 def _named(desk: Desk) -> tuple[str, ...]:
     """Give the rule sets that the default branch's configuration names by their paths."""
     try:
+        return desk.configured().named
+    except Declined:
+        pass
+    try:
         text = configuring.text_at(desk.repo, CONFIG_PATH, desk.tip(desk.repo.default_branch))
     except Declined:
         return ()
