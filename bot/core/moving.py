@@ -17,15 +17,19 @@ ALL = 100  # percent
 _LATEST = Target(tag="latest", latest=True)
 
 
-def to_weight(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+def to_weight(
+    split: Split, *, stable: str, candidate: str, weight: int, keep_previous: bool = False
+) -> Split:
     """Give the split in which the candidate has ``weight``, and stable the rest; 100 ends the rollout.
+
+    ``keep_previous`` is that of ``traffic.finish``; only Knative's block has a place for it.
 
     Raises:
         Declined: ``weight-out-of-range``, ``same-revision``; ``which-destination`` for weights.
     """
     if split.shape is Shape.TARGETS:
         if weight == ALL:
-            return traffic.finish(split, stable=stable, candidate=candidate)
+            return traffic.finish(split, stable=stable, candidate=candidate, keep_previous=keep_previous)
         return traffic.shift(split, stable=stable, candidate=candidate, weight=weight)
     _check(stable, candidate, weight)
     if split.shape is Shape.WEIGHTS:

@@ -170,13 +170,15 @@ class Version:
     names_revisions: bool = True
 
 
-def moved(split: Split, record: Record, weight: int) -> Split:
+def moved(split: Split, record: Record, weight: int, *, keep_previous: bool = False) -> Split:
     """Give the split in which a rollout's candidate has ``weight``; 100 ends the rollout.
 
     Raises:
         Declined: As ``moving.to_weight``.
     """
-    return moving.to_weight(split, stable=record.stable, candidate=record.candidate, weight=weight)
+    return moving.to_weight(
+        split, stable=record.stable, candidate=record.candidate, weight=weight, keep_previous=keep_previous
+    )
 
 
 def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: int) -> Record:

@@ -293,5 +293,5 @@ def start(facts: StartFacts) -> Started:
         comment=facts.comment,
         route=facts.route,
     )
-    split = moved(target, record, first)
+    split = moved(target, record, first, keep_previous=facts.rules.keep_previous)
     return Started(split, candidate if write_name else None, record)

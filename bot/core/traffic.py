@@ -14,6 +14,7 @@ from bot.core.text import code
 
 STABLE_TAG = "current"
 CANDIDATE_TAG = "candidate"
+PREVIOUS_TAG = "previous"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,12 +209,15 @@ def _pinned_flag(target: Target) -> bool | None:
     return False if target.latest is False else None
 
 
-def finish(split: Split, *, stable: str, candidate: str, keep_tags: bool = False) -> Split:
+def finish(
+    split: Split, *, stable: str, candidate: str, keep_tags: bool = False, keep_previous: bool = False
+) -> Split:
     """Give the candidate everything and make it the stable revision; the old target is gone.
 
     The entry of the old stable revision takes the candidate's name, so that its tag (``current``)
     and place stay; the candidate's own entry goes, unless it has a tag other than ``candidate``.
-    With ``keep_tags`` both entries stay and only the weights move.
+    With ``keep_tags`` both entries stay and only the weights move. With ``keep_previous`` the old stable revision
+    stays at 0 % under the tag ``previous``, so that the platform does not collect it.
 
     Raises:
         Declined: As ``shift``.
@@ -230,7 +234,23 @@ def finish(split: Split, *, stable: str, candidate: str, keep_tags: bool = False
             continue
         else:
             result.append(_with_percent(target, 0))
-    return Split(tuple(result))
+    return Split(tuple(_with_previous(result, stable) if keep_previous else result))
+
+
+def _with_previous(targets: list[Target], revision: str) -> list[Target]:
+    holder = next((i for i, t in enumerate(targets) if t.tag == PREVIOUS_TAG), None)
+    if any(_is_pinned(t, revision) for t in targets) or (
+        holder is not None and targets[holder].configuration
+    ):
+        return targets
+    if holder is None:
+        return [*targets, Target(revision=revision, percent=0, tag=PREVIOUS_TAG)]
+    old = targets[holder]
+    return [
+        *targets[:holder],
+        replace(old, revision=revision, latest=_pinned_flag(old)),
+        *targets[holder + 1 :],
+    ]
 
 
 def give_back(split: Split, *, stable: str, candidate: str) -> Split:
@@ -241,11 +261,12 @@ def give_back(split: Split, *, stable: str, candidate: str) -> Split:
     Raises:
         Declined: As ``shift``.
     """
-    if any(_is_pinned(t, stable) for t in split.targets):
+    pins = [t for t in split.targets if _is_pinned(t, stable)]
+    if any(t.tag != PREVIOUS_TAG or t.effective_percent for t in pins):
         return shift(split, stable=stable, candidate=candidate, weight=0)
     targets: list[Target] = []
     done = False
-    for target in split.targets:
+    for target in (t for t in split.targets if t not in pins):
         if not done and _is_pinned(target, candidate) and target.effective_percent > 0:
             targets.append(replace(target, revision=stable, percent=100))
             done = True

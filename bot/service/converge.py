@@ -14,22 +14,21 @@ import structlog
 
 from bot.core import naming, report
 from bot.core.checks import GATE, ROLL_BACK, reference
-from bot.core.markers import Answer, Hold
+from bot.core.markers import Hold
 from bot.core.problems import Declined
 from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
-from bot.ports import Actor, Check, Missing, Moved, Refused
-from bot.service import authority, proposing, readback
+from bot.ports import Actor, Check, Moved, Refused
+from bot.service import authority, concluding, proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
 from bot.service.rebuilding import refresh, renew
-from bot.service.stepping import change_to, merged_step, open_step, page_of, realign, tell_wisher
+from bot.service.stepping import change_to, open_step, page_of, realign
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
     from bot.core.rules import RuleSet
-    from bot.core.trailers import Record
     from bot.service.desk import Desk
     from bot.service.proposing import Ours
     from bot.service.reading import Service, Standing
@@ -88,7 +87,7 @@ def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
     rollout = standing.rollout
     ours = _without_leftovers(desk, standing, ours)
     if rollout.record is not None and rollout.phase in {Phase.DONE, Phase.ROLLED_BACK}:
-        _summarise(desk, standing, rollout.record)
+        concluding.conclude(desk, standing, rollout.record)
     for one in ours:
         renew(desk, standing, one)
     back = next((o for o in ours if o.proposal.kind == "rollback"), None)
@@ -135,6 +134,9 @@ def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -
             kept.append(one)
         else:
             proposing.close(desk, one, why[0], text=why[1])
+            old = next((r for r in standing.records if r.rollout == one.proposal.rollout), None)
+            if why[0] == "superseded" and old is not None:
+                concluding.tidy(desk, old)
     return tuple(kept)
 
 
@@ -299,31 +301,3 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
     except Refused as refusal:
         return Progress(standing, again=desk.now() + LATER, step=step, gate=gate, refusal=str(refusal))
     return Progress(standing, gate=gate, merged=(step.pull.number,))
-
-
-# --- the end ----------------------------------------------------------------------------------
-
-
-def _summarise(desk: Desk, standing: Standing, record: Record) -> None:
-    """Write the end of a rollout on the pull request it began on, once."""
-    name = f"{standing.rollout.phase}-{record.rollout}"
-    try:
-        answers = [Answer.read(c.body) for c in desk.repo.comments(record.pull) if c.ours]
-    except Missing:
-        return  # the history came from another repository
-    if any(a is not None and a.to == name for a in answers):
-        return
-    if standing.rollout.phase is Phase.DONE:
-        last = merged_step(desk, record, standing.rollout.weight)
-        if last is not None:
-            tell_wisher(desk, standing, record, last)
-        text = (
-            f"**Done**: {code(record.candidate)} has all traffic of {code(standing.service.name)} and is the stable "
-            f"{standing.split.shape.noun} now. `/rollback` still turns back to {code(record.stable)}."
-        )
-    else:
-        text = (
-            f"**Rolled back**: {code(record.stable)} has all traffic of {code(standing.service.name)} again."
-        )
-    text += f"\n\n{code_block(report.bars(standing.split))}"
-    desk.repo.reply(record.pull, report.notice(name, text, record))

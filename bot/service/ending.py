@@ -14,6 +14,7 @@ from bot.core.trailers import CANCEL
 from bot.ports import Moved, Refused
 from bot.service import proposing
 from bot.service.committing import HeadMoved, check_own, twice, with_content
+from bot.service.concluding import tidy
 from bot.service.converge import converge
 from bot.service.drafting import last_record
 from bot.service.reading import Held, read_file
@@ -76,6 +77,7 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
         )
     else:
         proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
+    tidy(desk, record)
     text = (
         f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
         f"{code(record.candidate)}.{'' if standing.lost is not None else ' `/rollback` still turns back.'}"

@@ -117,7 +117,7 @@ def change_to(standing: Standing, weight: int, rules: RuleSet) -> Change:
     if old is None:  # pragma: no cover - callers have a rollout
         raise ValueError(standing)
     record = step_record(standing.rollout, weight, requested_by=old.requested_by, comment=old.comment)
-    split = moved(standing.split, record, weight)
+    split = moved(standing.split, record, weight, keep_previous=rules.keep_previous)
     return proposing.step_change(standing, record, split, proposing.rules_line(rules, weight))
 
 
@@ -163,7 +163,7 @@ def _arrival(
         # Lists of pull requests do not say who merged.
         whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
         wish = earlier.proposal.wish
-        past = (*earlier.proposal.past, replace(_past(weight, whole.pull), asked=wish.by if wish else ""))
+        past = (*earlier.proposal.past, past_of(weight, whole.pull, wish.by if wish else ""))
         wrong = read_back(desk, whole.pull, standing.service)
         hold = _hold_after(whole, rules) if wrong is None else wrong.hold
         return earlier.pull.merged_at, hold, past
@@ -172,16 +172,17 @@ def _arrival(
     except Missing:
         pull = None
     if pull is not None and pull.merged_at is not None and weight == record.weight:
-        return pull.merged_at, _hold_said_on(desk, record), (_past(weight, pull),)
+        return pull.merged_at, _hold_said_on(desk, record), (past_of(weight, pull),)
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
     return at, None, (Past(weight, at.isoformat(), by, 0),)
 
 
-def _past(weight: int, pull: Pull) -> Past:
+def past_of(weight: int, pull: Pull, asked: str = "") -> Past:
+    """Give a merged pull request as the step that it brought."""
     by = pull.merged_by.login if pull.merged_by is not None else ""
     at = pull.merged_at.isoformat() if pull.merged_at is not None else ""
-    return Past(weight, at, by, pull.number)
+    return Past(weight, at, by, pull.number, asked)
 
 
 def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:

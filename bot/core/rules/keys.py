@@ -25,6 +25,12 @@ _SERVER = Text(
     NAME, "a server's name", "Write the name that the operator's settings give to its address, like `main`."
 )
 _TITLE = Text(r"[^`]{1,100}", "a name of at most 100 characters, without back-ticks", "Write a few words.")
+_DOMAIN = Text(
+    r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+",
+    "a domain",
+    "Write it like `shop.example.com`.",
+    longest=200,
+)
 _MOMENT = timedelta(minutes=1)
 ALL = 100
 NEXT = ("wait", "hold", "rollback", "done")
@@ -174,6 +180,7 @@ SERVICE = Record(
         ),
         Field("permissions", PERMISSIONS, "Who may, instead of the file's own."),
         Field("four-eyes", Flag(), "Who asks for a step is not its only approver.", followed=False),
+        Field("domain", _DOMAIN, "Of this service's URLs, instead of the file's own."),
     ),
     _service,
 )
@@ -238,7 +245,6 @@ CONFIG_FIELDS = (
         "overlap",
         Choice(OVERLAPS),
         "What a new rollout does to one that is not finished.",
-        followed=False,
         looser="an earlier one of `supersede`, `queue`, `refuse`",
     ),
     Field(
@@ -247,6 +253,17 @@ CONFIG_FIELDS = (
         "The name of a candidate that has none.",
         followed=False,
         looser="any other way, because others rely on names",
+    ),
+    Field(
+        "keep-previous",
+        Flag(),
+        "At the end of a rollout the old stable revision stays at 0 % with the tag `previous`, so that no platform "
+        "collects it. Only where the block has tags.",
+    ),
+    Field(
+        "domain",
+        _DOMAIN,
+        "What stands behind `TAG-SERVICE.` in the URLs of tags, with the namespace where the platform puts it there.",
     ),
     Field(
         "labels",

@@ -67,6 +67,7 @@ def adjusted(rules: RuleSet, config: Config, service: str) -> RuleSet:
         auto=rules.auto if config.auto is None else config.auto,
         gates={**rules.gates, **config.gates},
         on_fail=config.on_fail or rules.on_fail,
+        keep_previous=config.keep_previous,
         origins={**rules.origins, **said},
     )
 

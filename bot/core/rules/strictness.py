@@ -55,6 +55,8 @@ def _over(organisation: Config, repository: Config) -> Config:
             "on-fail",
             "overlap",
             "naming",
+            "keep-previous",
+            "domain",
             "labels",
             "reviewers",
         )

@@ -86,6 +86,8 @@ def explain(checked: Checked, service: str | None = None) -> tuple[Rule, ...]:
         Rule("four-eyes", _yes(config.four_eyes_for(name)), where("four-eyes")),
         Rule("overlap", config.overlap, where("overlap")),
         Rule("naming", config.naming, where("naming")),
+        Rule("keep-previous", _yes(config.keep_previous), where("keep-previous")),
+        Rule("domain", config.domain_for(name) or "none", where("domain")),
         Rule("timezone", config.timezone, where("timezone")),
         *(_freeze_rule(freeze) for freeze in config.freezes if freeze.holds_for(name)),
         *(
@@ -264,6 +266,10 @@ def _or_route(route: str | None) -> str:
 
 
 def _shown(value: object) -> str:
+    if value == "":
+        return "none"
+    if isinstance(value, bool):
+        return _yes(value)
     if isinstance(value, tuple):
         return ", ".join(code(str(one)) for one in value) or "nothing"
     return code(str(value))
@@ -272,6 +278,8 @@ def _shown(value: object) -> str:
 _WORDS: Mapping[str, str] = {
     "overlap": "A new rollout meets an unfinished one with {new}, before with {old}.",
     "naming": "Candidates without a name are named by {new}, before by {old}.",
+    "keep_previous": "The old stable revision stays at 0 % after a rollout: {new}, before {old}.",
+    "domain": "The URLs of tags are shown under {new}, before under {old}.",
     "timezone": "Times are those of {new}, before of {old}.",
     "labels": "The bot's pull requests get the labels {new}, before {old}.",
     "reviewers": "The bot asks {new} for reviews, before {old}.",

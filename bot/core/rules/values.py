@@ -80,7 +80,8 @@ class RuleSet:
     """How a rollout goes on.
 
     ``auto`` merges a step as soon as its gate passes. ``hold_on_early_merge`` stops the rollout
-    when a person merges a step before its bake time is over. ``origins`` are the places of the keys in the file, or
+    when a person merges a step before its bake time is over. ``keep_previous`` leaves the old stable revision in the
+    block at the end, at 0 %. ``origins`` are the places of the keys in the file, or
     in the configuration that changed them.
     """
 
@@ -90,6 +91,7 @@ class RuleSet:
     steps: tuple[Step, ...]
     auto: bool = False
     hold_on_early_merge: bool = True
+    keep_previous: bool = False
     examples: tuple[Mapping[str, Any], ...] = ()
     gates: Mapping[str, GateRule] = field(default_factory=dict)
     on_fail: Literal["hold", "rollback"] = "hold"
@@ -138,6 +140,7 @@ class ServiceConfig:
     gates: tuple[str, ...] = ()
     permissions: Mapping[str, tuple[Who, ...]] = field(default_factory=dict)
     four_eyes: bool | None = None
+    domain: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class Config:
     on_fail: Literal["hold", "rollback"] | None = None
     overlap: Literal["supersede", "queue", "refuse"] = "supersede"
     naming: str = "content-hash"
+    keep_previous: bool = False
+    domain: str = ""
     labels: tuple[str, ...] = ()
     reviewers: tuple[Who, ...] = ()
     locked: tuple[str, ...] = ()
@@ -167,6 +172,10 @@ class Config:
     def of(self, service: str) -> ServiceConfig:
         """Give what is said of one service, or nothing."""
         return self.services.get(service, ServiceConfig())
+
+    def domain_for(self, service: str) -> str:
+        """Give the domain behind a service's name in its URLs, empty where nobody said."""
+        return self.of(service).domain or self.domain
 
     def rules_for(self, service: str) -> str:
         """Give the id of the rule set that a service follows, or its path in the repository."""
