@@ -140,8 +140,12 @@ def test_mended_it_goes_on(owned: Stage) -> None:
     found(owned, LOCKED)
     begin(owned)
     configure(owned, "version: 1\nrules: fast\n")
-    owned.later(minutes=31)
+    assert owned.say(owned.step().number, "/promote").code == "config-invalid"
+    configure(owned, "version: 1\nrules: standard\n")
     assert owned.say(owned.step().number, "/promote").code == "remembered"
+    configure(owned, "version: 1\nrules: fast\n")
+    owned.later(minutes=31)
+    assert owned.split()["customer-v4"] == 25
     configure(owned, "version: 1\nrules: standard\n")
     sweep(owned)
     assert owned.split()["customer-v4"] == 50
@@ -152,16 +156,27 @@ def test_one_that_cannot_be_read_stops_and_is_asked_again(owned: Stage, kind: st
     found(owned, "version: 1\n")
     begin(owned)
     step = owned.step().number
+    assert owned.say(step, "/promote").code == "remembered"
     owned.run.server.faults.add("GET", f"/repos/{theirs(owned)}/commits", kind, times=1000)
     owned.later(minutes=31)
+    assert owned.split()["customer-v4"] == 25
     reply = owned.say(step, "/promote")
-    assert reply.code == "remembered"
+    assert reply.code == "config-unreadable"
     assert f"`{theirs(owned)}:{CONFIG}` cannot be read: " in reply.text
-    assert owned.say(step, "/hold").code == "applied"
-    assert owned.say(step, "/resume").code == "applied"
+    assert owned.check(step, "canary / gate")[0] is None
     owned.run.server.faults.clear()
     owned.later(minutes=11)
     assert owned.split()["customer-v4"] == 50
+
+
+def test_one_that_cannot_be_read_stops_no_hold_and_no_rollback(owned: Stage) -> None:
+    found(owned, "version: 1\n")
+    begin(owned)
+    step = owned.step().number
+    owned.run.server.faults.add("GET", f"/repos/{theirs(owned)}/commits", "403", times=1000)
+    assert owned.say(step, "/hold").code == "applied"
+    assert owned.say(step, "/rollback").code == "proposed"
+    owned.notice(step, "closed-rollback")
 
 
 def test_a_broken_one_stops_in_words(owned: Stage) -> None:
