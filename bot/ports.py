@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
+    from bot.core.gates import Gate, Verdict
+    from bot.core.live import Wanted
+    from bot.core.promql import Values
+    from bot.core.signals import Signal
+
 
 class Reaction(StrEnum):
     """The reactions the bot puts on a comment."""
@@ -257,7 +262,22 @@ class Refused(Exception):  # noqa: N818 - an answer
     """
 
 
-class Repository(Protocol):
+class Signals(Protocol):
+    """What others say on a commit of one repository."""
+
+    def checks_of(self, sha: str) -> tuple[Signal, ...]:
+        """Give the latest check runs of all Apps, and the latest commit status of each context.
+
+        Raises ``OutsideFailure``, and ``Missing`` or ``Refused`` where the App may not read them.
+        """
+        ...
+
+    def deployment_of(self, sha: str, environment: str) -> Signal | None:
+        """Give the state of the newest deployment of a commit to an environment; raises the same."""
+        ...
+
+
+class Repository(Signals, Protocol):
     """One repository, seen and changed as this App. Not to be shared between threads.
 
     Reads are never older than the call. Writes are sent once: a caller that sees
@@ -352,6 +372,10 @@ class Repository(Protocol):
 
     def history(self, path: str, sha: str, *, limit: int = 30) -> tuple[Commit, ...]:
         """Give the commits that changed ``path``, newest first, reachable from ``sha``. Cached by sha."""
+        ...
+
+    def log(self, sha: str, *, limit: int = 100) -> tuple[Commit, ...]:
+        """Give the newest commits that ``sha`` brings along, itself first. Cached by sha."""
         ...
 
     def commits_of(self, number: int) -> tuple[Commit, ...]:
@@ -478,6 +502,32 @@ class Forge(Protocol):
 
     def repositories(self) -> Iterable[tuple[int, str]]:
         """Give (installation, ``owner/name``) of all that the App may see."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a gate is asked about: the revisions, and the commit that brought the present weight.
+
+    ``wanted.commits`` begins with that commit.
+    """
+
+    values: Values
+    wanted: Wanted
+
+
+class Gates(Protocol):
+    """Asks gates. Safe to share between threads."""
+
+    def judge(self, gate: Gate, about: About, at: datetime, signals: Signals) -> Verdict:
+        """Ask one gate as of ``at``; every trouble is an inconclusive verdict, none an exception.
+
+        Args:
+            gate: What to ask.
+            about: What it is asked about.
+            at: The moment.
+            signals: The repository, for a gate that GitHub answers.
+        """
         ...
 
 

@@ -40,8 +40,8 @@ class BuiltIn:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of those that the service follows as a whole, the default first."""
-        return tuple(name for name, rules in self._sets.items() if rules.followed)
+        """The ids of all of them, the default first."""
+        return tuple(self._sets)
 
     @property
     def sets(self) -> Mapping[str, RuleSet]:

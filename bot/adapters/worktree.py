@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.adapters.local_git import Git
+    from bot.core.signals import Signal
     from bot.ports import (
         ChangedFile,
         Check,
@@ -261,6 +262,21 @@ class WorkTree:
         if self.git is None or self.base is None or at == NOTHING:
             return ()
         return self.git.log(at, path=path, limit=limit)
+
+    def log(self, sha: str, *, limit: int = 100) -> tuple[Commit, ...]:
+        """Give the newest commits that ``sha`` brings along."""
+        at = self.base.fork if self.base and sha in self._made else sha
+        if self.git is None or self.base is None or at == NOTHING:
+            return ()
+        return self.git.log(at, limit=limit)
+
+    def checks_of(self, sha: str) -> tuple[Signal, ...]:  # noqa: ARG002 - the port's
+        """Offline there are none."""
+        return ()
+
+    def deployment_of(self, sha: str, environment: str) -> Signal | None:  # noqa: ARG002 - the port's
+        """Offline there are none."""
+        return None
 
     # --- the pull request ---------------------------------------------------------------------
 

@@ -26,7 +26,8 @@ class Condition:
 
     ``rule`` is what a reader calls it. ``reason`` is a sentence that says why the step waits, empty where it does
     not. ``until`` is when time alone changes the answer, or its words. ``origin`` is file and line, or the
-    command. ``measured`` is what a gate was answered. ``firm`` says that no override lifts it.
+    command. ``measured`` is what a gate was answered, ``again`` when it is asked again. ``firm`` says that no
+    override lifts it.
     """
 
     kind: Kind
@@ -39,6 +40,7 @@ class Condition:
     until: datetime | None = None
     measured: Measured | None = None
     firm: bool = False
+    again: datetime | None = None
 
     @property
     def lets_pass(self) -> bool:
@@ -64,15 +66,19 @@ class Gate:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why not, in Markdown; empty when it may."""
-        return tuple(c.reason for c in self.conditions if not c.lets_pass)
+        """Why not, in Markdown, what failed first; empty when it may."""
+        waiting = [c for c in self.conditions if not c.lets_pass]
+        return tuple(c.reason for c in sorted(waiting, key=lambda c: c.verdict != "fail"))
 
     @property
     def until(self) -> datetime | None:
-        """When to judge again, if time alone changes the answer or its words: the earliest of all rules."""
-        return min(
-            (c.until for c in self.conditions if not c.lets_pass and c.until is not None), default=None
-        )
+        """When to judge again, if time alone changes the answer or its words: the earliest of all rules.
+
+        A gate that passes is asked again, too: it may fail before the step is merged.
+        """
+        times = [c.until for c in self.conditions if not c.lets_pass]
+        times += [c.again for c in self.conditions]
+        return min((time for time in times if time is not None), default=None)
 
     @property
     def failed(self) -> tuple[Condition, ...]:

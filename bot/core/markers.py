@@ -142,10 +142,13 @@ class Adopted:
 class Proposal:
     """What one of the bot's pull requests is for; stands in its body.
 
-    ``since`` is the ISO time of the merge that the bake time counts from. ``closed`` says why the bot
+    ``since`` is the ISO time of the merge that the bake time counts from, ``commit`` the sha of what was merged
+    then, ``live`` the ISO time since when a cluster has it, where one was asked. ``closed`` says why the bot
     closed the pull request, empty if it did not. ``seen`` are ids of commands that changed this value. ``past``
     are the steps merged before, oldest first; ``state`` tells whether the text around this value is still right.
     ``adopted`` is the hand edit that the step goes on from, if it does.
+    ``failed`` counts how often a gate has held the step. ``cause`` says which rule asked for a rollback, empty
+    where a person did.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -163,6 +166,10 @@ class Proposal:
     past: tuple[Past, ...] = ()
     state: str = ""
     adopted: Adopted | None = None
+    commit: str = ""
+    live: str = ""
+    failed: int = 0
+    cause: str = ""
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body."""
@@ -190,8 +197,8 @@ class Proposal:
             held["past"] = tuple(Past(**one) for one in held.get("past", ()))
             held["adopted"] = Adopted.of(held.get("adopted"))
             proposal = cls(**held)
-            if proposal.since:
-                datetime.fromisoformat(proposal.since)
+            for written in filter(None, (proposal.since, proposal.live)):
+                datetime.fromisoformat(written)
             if proposal.hold is not None and proposal.hold.until:
                 datetime.fromisoformat(proposal.hold.until)
             for one in proposal.past:

@@ -14,12 +14,14 @@ from bot.core.markers import Answer, Proposal
 from bot.core.rollout import length
 from bot.core.text import LONGEST_SHOWN, cell, code, code_block, pointed, printable
 from bot.core.traffic import Shape
+from bot.core.witness import evidence_trailers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from bot.core.conditions import Gate
+    from bot.core.gates import Verdict
     from bot.core.outcome import Outcome
     from bot.core.problems import Problem
     from bot.core.rules import RuleSet
@@ -225,8 +227,8 @@ def way_back(record: Record) -> str:
     return f"`/rollback` sends all traffic back to {code(record.stable)}."
 
 
-def commit_message(record: Record, before: int, reason: str) -> str:
-    """Give the message of a commit of the bot: subject, reason, trailers."""
+def commit_message(record: Record, before: int, reason: str, measured: Sequence[Verdict] = ()) -> str:
+    """Give the message of a commit of the bot: subject, reason, trailers; what gates measured stands among these."""
     if record.step == "rollback":
         subject = f"Give all traffic of {record.service.rpartition('/')[2]} back to {record.stable}"
     elif record.step == "cancel":
@@ -235,7 +237,8 @@ def commit_message(record: Record, before: int, reason: str) -> str:
         subject = f"Start {record.candidate} at {record.weight} %"
     else:
         subject = f"Shift {record.candidate} from {before} % to {record.weight} %"
-    return f"{subject}\n\n{one_line(reason)}\n\n{record.trailers()}\n"
+    witness = "".join(f"{line}\n" for line in evidence_trailers(measured))
+    return f"{subject}\n\n{one_line(reason)}\n\n{record.trailers()}\n{witness}"
 
 
 def one_line(text: str) -> str:
@@ -328,12 +331,17 @@ def rollback_body(
     reason: str,
     *,
     remark: str = "",
+    because: str = "",
     starts_workflows: bool = True,
 ) -> str:
-    """Give the body of a rollback's pull request; ``remark`` as in ``step_body``."""
+    """Give the body of a rollback's pull request; ``remark`` as in ``step_body``.
+
+    ``because`` is what a gate measured, Markdown, where no person asked for it.
+    """
     name = record.service.rpartition("/")[2]
     lines = [
         f"`{name}`: all traffic **back to {code(record.stable)}**, asked for by {code(record.requested_by)}.",
+        *([because] if because else []),
     ]
     if reason:
         lines.append(f"Reason given: {code(reason)}")

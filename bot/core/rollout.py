@@ -208,7 +208,13 @@ def rolled_back(split: Split, record: Record) -> Split:
 
 
 def judge(
-    rules: RuleSet, weight: int, *, since: datetime, now: datetime, others: Sequence[Condition] = ()
+    rules: RuleSet,
+    weight: int,
+    *,
+    since: datetime,
+    now: datetime,
+    others: Sequence[Condition] = (),
+    awaited: str = "",
 ) -> Gate:
     """Judge whether the step after ``weight`` may be merged: the bake time, and what other rules said.
 
@@ -218,8 +224,20 @@ def judge(
         since: When that share was merged, or came to be live where a cluster was asked.
         now: The time.
         others: All other rules, judged.
+        awaited: Why the bake time has not begun, a sentence of Markdown; empty where it has.
     """
     bake = rules.bake_at(weight)
+    if awaited:
+        condition = Condition(
+            "bake",
+            "bake time",
+            "wait",
+            awaited,
+            value="not begun",
+            threshold=length(bake),
+            origin=origin_of(rules, rules.origin_at(weight, "bake")),
+        )
+        return Gate((condition, *others), since, now + bake)
     ends = since + bake
     total = max(1, round(bake.total_seconds() / 60))
     gone = max(0, int((now - since).total_seconds() // 60))

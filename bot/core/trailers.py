@@ -24,6 +24,7 @@ _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", 
 # Commits, of the repository and of the organisation's `.github`; `-` where there is no file.
 _CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00)?", re.ASCII)
+_CAUSE = re.compile(r"(gate [a-z0-9-]{1,63})?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
 _ADOPTED = re.compile(rf"[0-9a-f]{{40,64}} by {_LOGIN.pattern}", re.ASCII)
 
@@ -66,6 +67,7 @@ class Record:
     ``rules`` is the id of a rule set, or its path in the repository. ``config`` is what ``Pin`` writes: the commits
     whose configuration the rollout follows, empty where there was none.
     ``adopted`` is ``<sha> by <login>`` where the step goes on from a hand edit that somebody accepted, else empty.
+    ``cause`` is the rule that asked for a rollback that no person asked for, ``gate NAME``, empty for all else.
     """
 
     service: str
@@ -82,6 +84,7 @@ class Record:
     route: str = ""
     config: str = ""
     adopted: str = ""
+    cause: str = ""
 
     @property
     def pin(self) -> Pin | None:
@@ -114,6 +117,8 @@ class Record:
             lines["Config"] = self.config
         if self.adopted:
             lines["Adopted"] = self.adopted
+        if self.cause:
+            lines["Cause"] = self.cause
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
         found = records(text)
         if len(found) != 1 or found[0].service != self.service or found[0].config != self.config:
@@ -249,6 +254,7 @@ def _record(group: dict[str, str]) -> Record | None:
         or not _LOGIN.fullmatch(requested_by)
         or not _ROUTE.fullmatch(group.get("Route", ""))
         or ("Config" in group and Pin.read(group["Config"]) is None)
+        or not _CAUSE.fullmatch(group.get("Cause", ""))
         or "#" not in group["Service"]
     ):
         return None
@@ -267,6 +273,7 @@ def _record(group: dict[str, str]) -> Record | None:
         route=group.get("Route", ""),
         config=group.get("Config", ""),
         adopted=adopted if _ADOPTED.fullmatch(adopted := group.get("Adopted", "")) else "",
+        cause=group.get("Cause", ""),
     )
 
 

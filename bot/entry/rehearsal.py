@@ -26,6 +26,7 @@ from bot.sandbox.world import World
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.ports import Gates
     from bot.sandbox.model import App
 
 SLUG = "canary-bot"
@@ -42,6 +43,7 @@ class Rehearsal:
     server: SandboxServer
     bot: Running
     clock: SandboxClock
+    gates: Gates | None = None
 
     def install(self, repo: str) -> int:
         """Install the bot's App on a repository and give the installation's id."""
@@ -67,7 +69,12 @@ class Rehearsal:
 
 @contextmanager
 def rehearsal(
-    *, clock: SandboxClock | None = None, port: int = 0, sweep: bool = False, database: Path | None = None
+    *,
+    clock: SandboxClock | None = None,
+    port: int = 0,
+    sweep: bool = False,
+    database: Path | None = None,
+    gates: Gates | None = None,
 ) -> Iterator[Rehearsal]:
     """Start a sandbox and the bot, both on loopback, and stop both at the end.
 
@@ -76,6 +83,7 @@ def rehearsal(
         port: Of the sandbox; any free one by default.
         sweep: Whether the bot looks for what no webhook told.
         database: The bot's SQLite file; a temporary one by default.
+        gates: What asks gates; by default nothing can be asked.
     """
     clock = clock or SandboxClock()
     with ExitStack() as stack:
@@ -93,6 +101,6 @@ def rehearsal(
             github_api_url=server.base_url,
             database=database,
         )
-        bot = stack.enter_context(running(settings, clock=clock, sweep=sweep))
+        bot = stack.enter_context(running(settings, clock=clock, sweep=sweep, gates=gates))
         world.set_webhook(app, bot.webhook_url)
-        yield Rehearsal(world, app, server, bot, clock)
+        yield Rehearsal(world, app, server, bot, clock, gates)

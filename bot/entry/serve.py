@@ -13,6 +13,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from bot.entry.settings import Settings
-    from bot.ports import Clock, Forge, Subject
+    from bot.ports import Clock, Forge, Gates, Subject
 
     Look = Callable[[Subject, str], datetime | None]
 
@@ -79,6 +80,7 @@ def build(
     clock: Clock | None = None,
     forge: Forge | None = None,
     make_look: LookFactory | None = None,
+    gates: Gates | None = None,
     sweep: bool = True,
 ) -> Parts:
     """Put the bot together; nothing is sent and nothing runs yet.
@@ -88,6 +90,7 @@ def build(
         clock: The machine's, unless a rehearsal brings its own.
         forge: GitHub by the settings, unless a test brings another.
         make_look: The bot's own, unless a test brings another.
+        gates: What asks gates: by the settings, unless a test brings another.
         sweep: Whether all repositories are looked at, at the start and every now and then.
 
     Raises:
@@ -100,7 +103,7 @@ def build(
         app=create_app(engine, secrets=settings.webhook_secrets, clock=clock),
         engine=engine,
         forge=forge,
-        look=(make_look or _bot)(forge, clock, engine, settings),
+        look=(make_look or partial(_bot, gates=gates))(forge, clock, engine, settings),
         sweep_every=settings.sweep_every if sweep else None,
     )
 
@@ -119,7 +122,10 @@ def _github(settings: Settings, clock: Clock) -> Forge:
     )
 
 
-def _bot(forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings) -> Look:
+def _bot(
+    forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings, *, gates: Gates | None = None
+) -> Look:
+    from bot.adapters.gates.judges import Judges  # noqa: PLC0415 - as above
     from bot.adapters.rulebook import built_in  # noqa: PLC0415 - as above
     from bot.service import Bot, Historian  # noqa: PLC0415 - as above
 
@@ -129,6 +135,7 @@ def _bot(forge: Forge, clock: Clock, engine: SqliteEngine, settings: Settings) -
         rulebook=built_in(),
         marks=engine.look,
         historian=Historian(),
+        gates=gates or Judges(settings.outside),
         max_command_age=timedelta(seconds=settings.max_command_age),
     )
     return bot.look
@@ -223,6 +230,7 @@ def running(
     clock: Clock | None = None,
     forge: Forge | None = None,
     make_look: LookFactory | None = None,
+    gates: Gates | None = None,
     sweep: bool = True,
     port: int = 0,
     grace: float = GRACE,
@@ -234,6 +242,7 @@ def running(
         clock: As for ``build``.
         forge: As for ``build``.
         make_look: As for ``build``.
+        gates: As for ``build``.
         sweep: As for ``build``.
         port: 0 for any that is free.
         grace: Seconds that looks under way have when the block ends.
@@ -247,7 +256,7 @@ def running(
         if isinstance(what, Parts):
             parts = what
         else:
-            parts = build(what, clock=clock, forge=forge, make_look=make_look, sweep=sweep)
+            parts = build(what, clock=clock, forge=forge, make_look=make_look, gates=gates, sweep=sweep)
         server = _server(parts.app)
         stop = threading.Event()
         worker = threading.Thread(target=parts.work, args=(stop,), kwargs={"grace": grace}, name="engine")

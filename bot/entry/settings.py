@@ -7,7 +7,7 @@ what is wrong with it, what to do. The value of a secret is never part of the wo
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytimeparse2
@@ -23,6 +23,9 @@ from pydantic import (
     field_validator,
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+if TYPE_CHECKING:
+    from bot.adapters.gates.hosts import Outside
 
 PREFIX = "CANARY_"
 SHORTEST_WEBHOOK_SECRET = 32  # bytes
@@ -116,6 +119,14 @@ class Settings(BaseSettings):
     threads: int = Field(
         default=4, ge=1, le=64, description="Repositories worked on at the same time, one look in each."
     )
+    endpoints_file: Path | None = Field(
+        default=None, description="A YAML file that names what gates may ask, see `docs/gates.md`."
+    )
+    endpoints: SecretStr = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description="The text of that file, instead of it. Without one no gate asks anything but GitHub.",
+    )
     log_level: str = Field(default="INFO", description="`DEBUG`, `INFO`, `WARNING` or `ERROR`.")
 
     @field_validator("webhook_secret", "webhook_secret_previous")
@@ -169,6 +180,32 @@ class Settings(BaseSettings):
             raise ValueError("it is no RSA private key in PEM. Use the .pem file that GitHub gave, unchanged")
         return SecretStr(text)
 
+    @field_validator("endpoints")
+    @classmethod
+    def _usable_endpoints(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        text, path = value.get_secret_value(), info.data.get("endpoints_file")
+        if text.strip() and path is not None:
+            raise ValueError("CANARY_ENDPOINTS_FILE is given as well; keep one of the two")
+        if path is not None:
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, ValueError):
+                raise ValueError("the file named by CANARY_ENDPOINTS_FILE cannot be read") from None
+        if text.strip():
+            from bot.entry.endpoints import read_endpoints  # noqa: PLC0415 - few have endpoints
+
+            read_endpoints(text)
+        return SecretStr(text)
+
+    @property
+    def outside(self) -> Outside:
+        """What gates may ask."""
+        from bot.adapters.gates.hosts import Outside as Nothing  # noqa: PLC0415 - as above
+        from bot.entry.endpoints import read_endpoints  # noqa: PLC0415 - as above
+
+        text = self.endpoints.get_secret_value()
+        return read_endpoints(text) if text.strip() else Nothing()
+
     @property
     def webhook_secrets(self) -> tuple[bytes, ...]:
         """The accepted webhook secrets, the present one first."""
@@ -178,7 +215,12 @@ class Settings(BaseSettings):
     @property
     def secret_values(self) -> tuple[str, ...]:
         """Everything that must never be shown, for the log's redactor."""
-        return (self.private_key.get_secret_value(), *(secret.decode() for secret in self.webhook_secrets))
+        tokens = (endpoint.token for endpoint in self.outside.endpoints if endpoint.token)
+        return (
+            self.private_key.get_secret_value(),
+            *(secret.decode() for secret in self.webhook_secrets),
+            *tokens,
+        )
 
 
 def plain_address(value: str) -> str:
@@ -246,4 +288,4 @@ def describe() -> list[Described]:
 
 
 def _shown(default: object) -> str:
-    return "none" if default is None else str(default)
+    return "none" if default is None or str(default) == "" else str(default)

@@ -38,6 +38,7 @@ from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.desk import Desk
 from bot.service.finding import Index
+from bot.service.gating import Answers, NoGates
 from bot.service.journal import Answered, Followed, Journal, Stuck, unread
 from bot.service.reading import Historian, Service
 from bot.service.scene import Kind, Scene
@@ -46,7 +47,7 @@ from bot.service.verbs import Case
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bot.ports import Check, Clock, Comment, Forge, Pull, Repository
+    from bot.ports import Check, Clock, Comment, Forge, Gates, Pull, Repository
     from bot.service.configuring import Rulebook
 
 log = structlog.get_logger("canary")
@@ -101,6 +102,8 @@ class Bot:
     rehearsal: bool = False
     service: str | None = None
     index: Index = field(default_factory=Index)
+    gates: Gates = field(default_factory=NoGates)
+    answers: Answers = field(default_factory=Answers)
 
     def look(self, subject: Subject, why: str) -> datetime | None:
         """Look at a subject, do what is missing, and say when to look again.
@@ -164,6 +167,8 @@ class Bot:
             rehearsal=self.rehearsal,
             index=self.index,
             journal=self.journal,
+            gates=self.gates,
+            answers=self.answers,
         )
 
     # --- a pull request -----------------------------------------------------------------------

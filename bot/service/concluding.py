@@ -40,6 +40,9 @@ def conclude(desk: Desk, standing: Standing, record: Record) -> None:
         text = (
             f"**Rolled back**: {code(record.stable)} has all traffic of {code(standing.service.name)} again."
         )
+        if record.cause:
+            kind, _, gate = record.cause.partition(" ")
+            text += f" The rules did it: the {kind} {code(gate)} failed."
     found = tidy(desk, record)
     parts = [text, code_block(report.bars(standing.split)), _table(desk, standing, record, found)]
     desk.repo.reply(record.pull, report.notice(name, "\n\n".join(parts), record))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bot.core import freezes
 from bot.core.conditions import Condition, Gate
 from bot.core.problems import Declined
-from bot.core.rollout import clock, held, judge
+from bot.core.rollout import clock, held, judge, origin_of
 from bot.core.text import code
-from bot.service import freezing
+from bot.service import freezing, gating
 from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ AGAIN = timedelta(minutes=10)
 
 def gate_of(
     desk: Desk,
-    standing: Standing,  # noqa: ARG001 - gates are asked about its revisions
+    standing: Standing,
     rules: RuleSet,
     proposal: Proposal,
     pull: Pull | None,  # noqa: ARG001 - approvals are given on it
@@ -44,11 +44,34 @@ def gate_of(
     now = desk.now()
     since = datetime.fromisoformat(proposal.since) if proposal.since else now
     hold = proposal.hold
+    gates = gating.judged(desk, standing, rules, proposal)
     others = (
         held(None if hold is None else hold_words(hold), None if hold is None else hold.expires, now),
         _frozen(desk, proposal.service),
+        *gates.conditions,
+        *_uncounted(rules, proposal),
     )
-    return judge(rules, proposal.before, since=since, now=now, others=others)
+    gate = judge(
+        rules, proposal.before, since=gates.since or since, now=now, others=others, awaited=gates.awaited
+    )
+    return gating.watched(gate)
+
+
+def _uncounted(rules: RuleSet, proposal: Proposal) -> tuple[Condition, ...]:
+    """Give the gates that people answer: nobody counts approvals yet, so that a person has to merge."""
+    return tuple(
+        Condition(
+            "approvals",
+            f"gate {name}",
+            "wait",
+            f"Gate {code(name)}: {rule}; this version does not count them, a person merges.",
+            value="not counted",
+            threshold=str(rule),
+            origin=origin_of(rules, rule.origin),
+        )
+        for name in rules.gates_at(proposal.before)
+        if (rule := rules.gates.get(name)) is not None and rule.reviewers
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +137,9 @@ def _in_cell(words: str) -> str:
 def hold_words(hold: Hold) -> str:
     """Say who holds a rollout and why."""
     if hold.cause == "early-merge":
-        return (
-            f"On hold: {code(hold.by)} merged the last step before its bake time was over (`/resume` goes on)"
-        )
+        return f"On hold: {code(hold.by)} merged the last step before its rules passed (`/resume` goes on)"
+    if hold.cause == "gate":
+        return f"On hold: {code(hold.reason)} (`/resume` judges again)"
     if hold.cause == "closed":
         return "On hold: the step's pull request was closed (`/resume` opens a new one)"
     if hold.cause == "read-back":

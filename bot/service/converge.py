@@ -18,11 +18,13 @@ from bot.core.markers import Hold
 from bot.core.problems import Declined
 from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
+from bot.core.witness import evidence_trailers
 from bot.ports import Actor, Check, Moved, Refused
-from bot.service import authority, concluding, proposing, readback
+from bot.service import authority, concluding, failing, gating, proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
+from bot.service.failing import merge_rollback
 from bot.service.rebuilding import refresh, renew
 from bot.service.stepping import change_to, open_step, page_of, realign
 
@@ -95,14 +97,25 @@ def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
         for step in (o for o in ours if o.proposal.kind == "step"):
             _show_drift(desk, standing, step)
         return Progress(standing)
-    if rollout.phase is not Phase.ROLLING or back is not None:
+    if rollout.phase is not Phase.ROLLING:
         return Progress(standing)
+    if back is not None:
+        return _with_rollback(desk, standing, back, merges=merges)
     try:
         return _next_step(desk, standing, ours, merges=merges)
     except Declined as error:
         _tell_unreadable(desk, service, error)
         _tell_no_step(desk, standing, ours, error)
         return Progress(standing, again=desk.now() + LATER, problem=error)
+
+
+def _with_rollback(desk: Desk, standing: Standing, back: Ours, *, merges: bool) -> Progress:
+    """Merge a rollback that the rules asked for; one that a person asked for is a person's to merge."""
+    if not back.proposal.cause or not merges:
+        return Progress(standing)
+    if merge_rollback(desk, standing, back):
+        return Progress(standing, merged=(back.pull.number,))
+    return Progress(standing, again=desk.now() + LATER)
 
 
 def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
@@ -218,7 +231,16 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, standing, rules, step.proposal, step.pull)
-    proposal, body = page_of(desk, standing, rules, step.proposal, change, gate)
+    if merges:
+        acted = failing.act(desk, standing, rules, step, gate)
+        if acted.turned:
+            return _once(desk, standing.service, merges=merges)  # closes the step, and merges the rollback
+        if acted.step.proposal.hold != step.proposal.hold:
+            gate = gate_of(desk, standing, rules, acted.step.proposal, acted.step.pull)
+        step = acted.step
+    shown = gating.steady(desk, step.proposal, gate)
+    proposal = replace(step.proposal, live=gating.live_since(rules, step.proposal, gate))
+    proposal, body = page_of(desk, standing, rules, proposal, change, shown)
     if proposal != step.proposal:
         step = proposing.rewrite(desk, step, proposal, body)
     if not sound:
@@ -232,7 +254,7 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
         )
         desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
         return Progress(standing, again=gate.until, step=step, gate=gate)
-    check = proposing.gate_check(desk, step, gate, standing.split, change, extra)
+    check = proposing.gate_check(desk, step, shown, standing.split, change, extra)
     desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
@@ -292,7 +314,8 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
     else:
         origin = origin_of(rules, rules.origins.get("auto")).strip("`")
         authority.record_rule(desk, "promote", standing.service, "all rules to pass", origin)
-    message = f"Bake time is over; nothing holds the rollout.\n\n{who}"
+    witness = "".join(f"\n{line}" for line in evidence_trailers(gate.measured))
+    message = f"Bake time is over; nothing holds the rollout.\n\n{who}{witness}"
     title = f"{step.pull.title} (#{step.pull.number})"
     try:
         desk.repo.merge(step.pull.number, sha=step.pull.head_sha, title=title, message=message)

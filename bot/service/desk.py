@@ -23,6 +23,7 @@ from bot.ports import Missing
 from bot.service import configuring
 from bot.service.authority import Known
 from bot.service.finding import Index, find_one
+from bot.service.gating import Answers, NoGates
 from bot.service.journal import Journal, unread
 from bot.service.reading import Historian, Service, Standing, read_held, standing, stands
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from bot.core.problems import Place
     from bot.core.traffic import Split
     from bot.core.trailers import Pin, Record
-    from bot.ports import ChangedFile, Check, Clock, OrganisationFile, Pull, Repository
+    from bot.ports import ChangedFile, Check, Clock, Gates, OrganisationFile, Pull, Repository
     from bot.service.configuring import Configured, Rulebook
     from bot.service.reading import Held
 
@@ -53,7 +54,7 @@ class Desk:
     rollouts that a reply of ours was seen to name. ``index`` is what is known of files from earlier searches.
     ``elsewhere`` are subjects, see ``bot.ports.Subject``, that a command has changed besides its own pull request.
     ``journal`` hears what is allowed before it is begun, and ``known`` is what was looked up about people for the
-    comment that is worked off.
+    comment that is worked off. ``gates`` asks gates, ``answers`` is what they said of late.
     """
 
     repo: Repository
@@ -70,6 +71,8 @@ class Desk:
     told: dict[tuple[str, str], Check] = field(default_factory=dict)
     afterwards: list[tuple[str, tuple[Check, ...]]] = field(default_factory=list)
     index: Index = field(default_factory=Index)
+    gates: Gates = field(default_factory=NoGates)
+    answers: Answers = field(default_factory=Answers)
     elsewhere: list[str] = field(default_factory=list)
     _files: dict[int, tuple[str, tuple[ChangedFile, ...]]] = field(default_factory=dict)
     _configured: tuple[str | None, Configured] | None = None

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from bot.core.conditions import Gate
+    from bot.core.gates import Verdict
     from bot.core.rollout import Rollout
     from bot.core.rules import RuleSet
     from bot.core.traffic import Split
@@ -54,6 +55,7 @@ class Change:
     record: Record
     reason: str
     template_name: str | None = None
+    measured: tuple[Verdict, ...] = ()
 
     @property
     def remark(self) -> str:
@@ -123,7 +125,7 @@ def propose(
         raise Declined(Problem("already", "The file holds that split already."))
     try:
         if not _persons_work(desk, earlier):
-            message = report.commit_message(change.record, proposal.before, change.reason)
+            message = report.commit_message(change.record, proposal.before, change.reason, change.measured)
             sha = desk.repo.commit_on(base_sha, change.held.file.path, content, message)
             desk.tell(sha, checks, fresh=_point(desk, branch, sha))
         pull = desk.repo.open_pull(
@@ -332,7 +334,7 @@ def gate_check(  # noqa: PLR0917 - one check, its facts
     )
     return Check(
         name=GATE,
-        conclusion="success" if gate.passes else "failure" if frozen else None,
+        conclusion="success" if gate.passes else "failure" if frozen or gate.failed else None,
         title=title[:200],
         summary=summary,
         external_id=reference(ours.pull.number, f"gate-{'ok' if gate.passes else 'wait'}-{_short(title)}"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from bot.core import evidence, naming, report
@@ -54,7 +54,8 @@ def open_step(  # noqa: PLR0917 - one step, its facts
     before = None if standing.rollout.adopted else merged_step(desk, record, standing.rollout.weight)
     if before is not None:
         tell_wisher(desk, standing, record, before)
-    since, hold, past = _arrival(desk, standing, record, rules, before)
+    arrival = _arrival(desk, standing, record, rules, before)
+    since, hold = arrival.since, arrival.hold
     back = next(iter(proposing.from_branch(desk, naming.step_branch(record.rollout, "rollback"))), None)
     if hold is None and back is not None and not back.pull.merged:
         # Somebody wanted to turn back and thought better of it: going on takes a word of a person.
@@ -69,7 +70,8 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         base=standing.service.base,
         since=since.isoformat(),
         hold=hold,
-        past=past,
+        past=arrival.past,
+        commit=arrival.commit,
         adopted=standing.rollout.adopted,
     )
     if resumed is not None:
@@ -152,30 +154,44 @@ def merged_step(desk: Desk, record: Record, weight: int) -> Ours | None:
     return next((o for o in found if o.pull.merged and o.pull.merged_at is not None), None)
 
 
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """How the present weight came to be: since when, by which commit of the base branch, after which steps."""
+
+    since: datetime
+    commit: str
+    past: tuple[Past, ...]
+    hold: Hold | None = None
+
+
 def _arrival(
     desk: Desk, standing: Standing, record: Record, rules: RuleSet, earlier: Ours | None
-) -> tuple[datetime, Hold | None, tuple[Past, ...]]:
-    """Tell since when the present weight holds, whether a hold came along with it, and the steps up to it."""
+) -> _Arrival:
+    """Tell since when and by what the present weight holds, whether a hold came along, and the steps up to it."""
     weight, adopted = standing.rollout.weight, standing.rollout.adopted
     if adopted is not None:
-        return datetime.fromisoformat(adopted.since), None, (Past(weight, adopted.since, adopted.by, 0),)
+        at = datetime.fromisoformat(adopted.since)
+        return _Arrival(at, adopted.sha, (Past(weight, adopted.since, adopted.by, 0),))
     if earlier is not None and earlier.pull.merged_at is not None:
         # Lists of pull requests do not say who merged.
         whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
         wish = earlier.proposal.wish
         past = (*earlier.proposal.past, past_of(weight, whole.pull, wish.by if wish else ""))
+        commit = whole.pull.merge_sha or ""
         wrong = read_back(desk, whole.pull, standing.service)
         hold = _hold_after(whole, rules) if wrong is None else wrong.hold
-        return earlier.pull.merged_at, hold, past
+        return _Arrival(earlier.pull.merged_at, commit, past, hold)
     try:
         pull = desk.repo.pull(record.pull)
     except Missing:
         pull = None
     if pull is not None and pull.merged_at is not None and weight == record.weight:
-        return pull.merged_at, _hold_said_on(desk, record), (past_of(weight, pull),)
+        commit = pull.merge_sha or ""
+        return _Arrival(pull.merged_at, commit, (past_of(weight, pull),), _hold_said_on(desk, record))
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
-    return at, None, (Past(weight, at.isoformat(), by, 0),)
+    commit = history[0].sha if history else standing.tip
+    return _Arrival(at, commit, (Past(weight, at.isoformat(), by, 0),))
 
 
 def past_of(weight: int, pull: Pull, asked: str = "") -> Past:
@@ -196,13 +212,21 @@ def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:
         or not rules.hold_on_early_merge
     ):
         return None
-    ends = datetime.fromisoformat(proposal.since) + rules.bake_at(proposal.before)
     by_person = pull.merged_by is not None and not pull.merged_by.is_bot
-    return (
-        Hold(pull.merged_by.login, "early-merge")
-        if by_person and pull.merged_by and pull.merged_at < ends
-        else None
-    )
+    early = pull.merged_at < _baked(proposal, rules) or _failed(proposal)
+    return Hold(pull.merged_by.login, "early-merge") if by_person and pull.merged_by and early else None
+
+
+def _baked(proposal: Proposal, rules: RuleSet) -> datetime:
+    """Tell when the bake time before a step was over; never, where the commit was not live yet."""
+    asked = (rules.gates.get(name) for name in rules.gates_at(proposal.before))
+    if not proposal.live and any(rule is not None and rule.live for rule in asked):
+        return datetime.max.replace(tzinfo=UTC)
+    return datetime.fromisoformat(proposal.live or proposal.since) + rules.bake_at(proposal.before)
+
+
+def _failed(proposal: Proposal) -> bool:
+    return proposal.hold is not None and proposal.hold.cause == "gate"
 
 
 def _hold_said_on(desk: Desk, record: Record) -> Hold | None:

@@ -239,6 +239,8 @@ def test_examples_of_the_rule_sets(rules_id: str) -> None:
     rules = built_in().get(rules_id)
     assert rules.examples
     for example in rules.examples:
+        if example.get("failed") or example.get("inconclusive"):
+            continue  # of gates: scenarios, and ``test_rules_sets``
         weight = example["candidate"]
         gate = judge(rules, weight, since=NOON, now=NOON + example["baked"])
         following = next((w for w in rules.steps_from(weight) if w > weight), "done")

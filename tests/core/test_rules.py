@@ -144,15 +144,11 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "gates: {}",
         "four-eyes: true",
         "overlap: queue",
         "naming: commit-sha",
         "labels: []",
         "reviewers: []",
-        "rules: cautious",
-        "services: {a: {rules: cautious}}",
-        "services: {a: {gates: []}}",
         "services: {a: {four-eyes: false}}",
     ],
 )

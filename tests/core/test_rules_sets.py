@@ -15,7 +15,6 @@ from bot.core.rules.calendar import merged_by, next_of
 from bot.core.rules.composite import Field, ListOf, MapOf, Record
 from bot.core.rules.keys import CONFIG_FIELDS, LOCKED, RULES_FIELDS
 from bot.core.rules.schema import CONFIG_SCHEMA, RULES_SCHEMA, schemas
-from bot.core.rules.words import PLANNED_RULES
 
 SETS = built_in().sets
 EXAMPLES = [
@@ -70,8 +69,8 @@ class TestWhatEachIsFor:
 class TestFollowed:
     """A key that the service does not follow yet is refused, so that nobody relies on it."""
 
-    def test_sets_with_gates_are_not_offered_to_the_service(self) -> None:
-        assert set(SETS) - set(built_in().ids) == PLANNED_RULES
+    def test_the_service_follows_every_set_that_comes_with_it(self) -> None:
+        assert set(SETS) == set(built_in().ids)
         assert built_in().ids[0] == "standard"
 
     def test_the_service_follows_these_keys_and_no_others(self) -> None:
@@ -81,6 +80,7 @@ class TestFollowed:
             "rules",
             "services",
             "freezes",
+            "gates",
             "timezone",
             "auto",
             "on-fail",
@@ -93,6 +93,7 @@ class TestFollowed:
             "file",
             "rules",
             "route",
+            "gates",
             "permissions",
         }
 

@@ -54,7 +54,7 @@ class TestExplain:
                 "rules/cautious.yaml:13",
                 id="set",
             ),
-            pytest.param("checkout", "on-fail", "rollback", "rules/cautious.yaml:26", id="of the set, too"),
+            pytest.param("checkout", "on-fail", "rollback", "rules/cautious.yaml:27", id="of the set, too"),
             pytest.param("checkout", "four-eyes", "yes", ".github/canary.yaml:12", id="a flag"),
             pytest.param("other", "four-eyes", "no", "default", id="by default"),
             pytest.param(

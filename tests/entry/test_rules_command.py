@@ -46,7 +46,7 @@ class TestCheck:
 
     def test_what_the_service_does_not_follow_is_named(self, canary: Prompt, shop: Working) -> None:
         ran = canary("rules", "check", folder=shop.folder)
-        assert "canary.yaml:6: The rule set `cautious` is planned" in ran.err
+        assert "canary.yaml:6: `four-eyes` is planned" in ran.err
 
     def test_from_a_folder_of_the_tree(self, canary: Prompt, shop: Working) -> None:
         (shop.folder / "deep").mkdir()

@@ -12,6 +12,7 @@ from bot.sandbox.clock import SandboxClock
 from tests.contract.lane import tally, verdict
 from tests.contract.recorder import Recorder
 from tests.in_memory import in_memory
+from tests.scenarios.answers import Answers
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, Stage
 from tests.scenarios.written import schema_judged
 
@@ -62,7 +63,7 @@ def running_bot(recorder: Recorder) -> Iterator[Rehearsal]:
         patch.setattr("requests.sessions.get_environ_proxies", lambda *_, **__: {})
         # Every commit of the engine waits for the disk otherwise, and no power is cut here.
         with recorder.listening(), in_memory():
-            run = stack.enter_context(rehearsal(clock=clock))
+            run = stack.enter_context(rehearsal(clock=clock, gates=Answers()))
         clock.wake = run.bot.parts.engine._notify
         for login in PEOPLE:
             run.world.add_user(login)

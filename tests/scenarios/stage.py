@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from bot.core.markers import Answer, strip
 from bot.manifests.knative import find_services
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bot.entry.rehearsal import Rehearsal
     from bot.ports import Role
     from bot.sandbox.model import Comment, Pull
+    from tests.scenarios.answers import Answers, Said
 
 PATH = "apps/customer.yaml"
 PEOPLE = {"mona": "write", "kim": "write", "tess": "triage", "rita": "read", "ada": "admin"}
@@ -135,6 +136,22 @@ class Stage:
 
     def merge(self, number: int, *, by: str = "mona", method: str = "merge") -> None:
         self.run.world.merge(self.repo, number, by=by, method=method)  # type: ignore[arg-type]
+        self.settle()
+
+    def measure(self, **gates: Said) -> None:
+        """Say what gates are answered from now on; ``_`` stands for ``-`` in a name."""
+        for name, said in gates.items():
+            self.answers.told[self.repo, name.replace("_", "-")] = said
+
+    @property
+    def answers(self) -> Answers:
+        """What gates are answered, and what was asked."""
+        return cast("Answers", self.run.gates)
+
+    def configure(self, text: str) -> None:
+        """Write the configuration on the default branch."""
+        content = f"version: 1\n{text}".encode()
+        self.run.world.commit(self.repo, "main", {".github/canary.yaml": content}, "Rules", by="ada")
         self.settle()
 
     def close(self, number: int, *, by: str = "mona") -> None:

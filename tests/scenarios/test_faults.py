@@ -89,6 +89,25 @@ def _turning(stage: Stage) -> None:
     _say(stage, 1, "/rollback")
 
 
+def _watched(stage: Stage) -> None:
+    stage.measure(error_rate=0.002)
+    stage.configure("rules: cautious\n")
+    _rolling(stage)
+
+
+def _held(stage: Stage) -> None:
+    _watched(stage)
+    _say(stage, 1, "/rollback")
+    stage.close(3)
+    stage.later(minutes=1)  # as above
+    _say(stage, 1, "/resume")
+
+
+def _fails(stage: Stage) -> None:
+    stage.measure(error_rate=0.5)
+    stage.later(minutes=1)
+
+
 def _say(stage: Stage, number: int, text: str, *, by: str = "mona") -> None:
     stage.write(number, text, by=by)
     stage.settle()
@@ -147,6 +166,8 @@ FLOWS = {
     "the button Hold": Flow(_rolling, partial(_press, verb="hold")),
     "the button Roll back": Flow(_rolling, partial(_press, verb="rollback")),
     "all checks again": Flow(_baked, _again),
+    "a gate fails and turns back": Flow(_watched, _fails),
+    "a gate fails and holds": Flow(_held, _fails),
 }
 # GitHub's words are the fault's own; each leaves the request undone, or done without an answer.
 KINDS = ("before-500", "after-500", "after-drop", "403-secondary", "409")

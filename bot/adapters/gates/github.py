@@ -1,7 +1,7 @@
 """The checks and deployments of a commit, of all Apps.
 
-``bot.ports.Repository.checks`` gives this App's own checks only, as it should; a gate is about those of others. What
-is needed here is ``Signals``, a port of its own, and ``GitHubSignals`` fulfils it with the client of the adapter.
+``bot.ports.Repository.checks`` gives this App's own checks only, as it should; a gate is about those of others, and
+``GitHubSignals`` reads them with the client of the adapter.
 """
 
 from __future__ import annotations
@@ -19,22 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from bot.ports import Signals
+
 _MOST = 500  # checks, statuses or deployments that are looked at
-
-
-class Signals(Protocol):
-    """What others say on a commit of one repository."""
-
-    def checks_of(self, sha: str) -> tuple[Signal, ...]:
-        """Give the latest check runs of all Apps, and the latest commit status of each context.
-
-        Raises ``OutsideFailure``, and ``Missing`` or ``Refused`` where the App may not read them.
-        """
-        ...
-
-    def deployment_of(self, sha: str, environment: str) -> Signal | None:
-        """Give the state of the newest deployment of a commit to an environment; raises the same."""
-        ...
 
 
 class Reader(Protocol):

@@ -135,15 +135,22 @@ class Outside:
         return (*found, *(f"Two {kind} endpoints have the name {code(name)}." for kind, name in twice))
 
     def endpoint(self, kind: Kind, name: str) -> Endpoint:
-        """Give an endpoint by the name that a repository uses.
+        """Give an endpoint by the name that a repository uses; without a name the only one of its kind.
 
         Raises:
             Unasked: There is none of that kind and name.
         """
+        of_kind = [endpoint for endpoint in self.endpoints if endpoint.kind == kind]
+        if not of_kind:
+            raise Unasked(f"The operator of the bot has named no {kind} endpoint.")
+        if not name and len(of_kind) == 1:
+            return of_kind[0]
         for endpoint in self.endpoints:
             if (endpoint.kind, endpoint.name) == (kind, name):
                 return endpoint
-        known = ", ".join(code(e.name) for e in self.endpoints if e.kind == kind) or "none"
+        known = ", ".join(code(e.name) for e in of_kind)
+        if not name:
+            raise Unasked(f"The gate does not say which {kind} endpoint it asks (known: {known}).")
         raise Unasked(f"The operator of the bot has named no {kind} endpoint {code(name)} (known: {known}).")
 
     def where(self, endpoint: Endpoint) -> tuple[Address, Allowed]:

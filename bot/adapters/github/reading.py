@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
+    from bot.adapters.gates.github import GitHubSignals
     from bot.adapters.github.authorship import Authorship
     from bot.adapters.github.client import Client
     from bot.adapters.github.memory import Memory
+    from bot.core.signals import Signal
     from bot.ports import ChangedFile, Check, Comment, Commit, OrganisationFile, Pull, Reviewed
 
 _MOST_COMMENTS = 300  # of pull requests
@@ -354,6 +356,36 @@ class Reading:
         if is_full_sha(sha):
             self._memory.histories.put(key, found)
         return found
+
+    def log(self, sha: str, *, limit: int = 100) -> tuple[Commit, ...]:
+        """Give the newest commits that ``sha`` brings along, itself first, at most 100.
+
+        Raises:
+            Missing: There is no such commit.
+        """
+        key = (*self._scope, sha, "", limit)
+        known = self._memory.histories.get(key)
+        if known is not None:
+            return known
+        found = self._commits(
+            self._client.get(f"{self._path}/commits", {"sha": sha, "per_page": min(limit, 100)})
+        )
+        if is_full_sha(sha):
+            self._memory.histories.put(key, found)
+        return found
+
+    def checks_of(self, sha: str) -> tuple[Signal, ...]:
+        """Give the latest check runs of all Apps, and the latest status of each context."""
+        return self._signals().checks_of(sha)
+
+    def deployment_of(self, sha: str, environment: str) -> Signal | None:
+        """Give the state of the newest deployment of a commit to an environment."""
+        return self._signals().deployment_of(sha, environment)
+
+    def _signals(self) -> GitHubSignals:
+        from bot.adapters.gates.github import GitHubSignals  # noqa: PLC0415 - few repositories have such a gate
+
+        return GitHubSignals(self._client, self._name)
 
     def commits_of(self, number: int) -> tuple[Commit, ...]:
         """Give the commits of a pull request, oldest first (at most 250, GitHub's limit)."""

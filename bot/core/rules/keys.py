@@ -11,19 +11,17 @@ from typing import TYPE_CHECKING, Any
 from bot.core.freezes import Freeze
 from bot.core.recurrence import Recurrence, RuleError, never_ends, parse
 from bot.core.rules.composite import Field, ListOf, MapOf, Record
-from bot.core.rules.shapes import BROKEN, Choice, Duration, Flag, Number, Text, Whole
-from bot.core.rules.values import DEFAULT_ROLES, ON_FAIL, OVERLAPS, GateRule, ServiceConfig, Step
-from bot.core.rules.words import Day, Naming, Person, Query, RulesName, RuleText, Zone
+from bot.core.rules.gate_keys import GATES as GATES  # noqa: PLC0414 - the table is one, from two files
+from bot.core.rules.gate_keys import NAME
+from bot.core.rules.shapes import BROKEN, Choice, Duration, Flag, Text, Whole
+from bot.core.rules.values import DEFAULT_ROLES, ON_FAIL, OVERLAPS, ServiceConfig, Step
+from bot.core.rules.words import Day, Naming, Person, RulesName, RuleText, Zone
 
 if TYPE_CHECKING:
     from bot.core.rules.nodes import Node
     from bot.core.rules.shapes import At, Reading
 
-NAME = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAMED = Text(NAME, "a name of small letters, digits and `-`", "Write it like `error-rate`.")
-_SERVER = Text(
-    NAME, "a server's name", "Write the name that the operator's settings give to its address, like `main`."
-)
 _TITLE = Text(r"[^`]{1,100}", "a name of at most 100 characters, without back-ticks", "Write a few words.")
 _DOMAIN = Text(
     r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+",
@@ -37,37 +35,6 @@ NEXT = ("wait", "hold", "rollback", "done")
 
 
 # what keys say together ------------------------------------------------------------------------------
-
-
-def _gate(values: dict[str, Any], reading: Reading, node: Node, at: At) -> Any:
-    name = at.key.rpartition(".")[2]
-    if "query" in values and "reviewers" in values:
-        said = f"The gate `{name}` has a query and reviewers; one of them answers it."
-        reading.faults.add(said, node.place, "Make two gates of it.")
-        return BROKEN
-    given = {key.value for key, _ in node.pairs}
-    if not given & {"query", "reviewers"}:
-        said = f"The gate `{name}` has nothing to judge."
-        reading.faults.add(said, node.place, "Add `query:` with `max:`, or `reviewers:`.")
-        return BROKEN
-    if ("query" in given) != ("max" in given):
-        missing = "max" if "query" in given else "query"
-        said = f"`{missing}` is missing: the gate `{name}` compares its query with a limit."
-        reading.faults.add(said, node.place, f"Add `{missing}:`.")
-        return BROKEN
-    if values.get("min-requests") and "samples" not in given:
-        said = f"`samples` is missing: the gate `{name}` wants a number of requests, and nothing counts them."
-        reading.faults.add(said, node.place, "Add `samples:` with a query that counts them.")
-        return BROKEN
-    return GateRule(
-        query=values.get("query"),
-        max=values.get("max"),
-        min_requests=values.get("min-requests", 0),
-        window=values.get("window", timedelta(0)),
-        reviewers=values.get("reviewers", 0),
-        samples=values.get("samples"),
-        server=values.get("server", ""),
-    )
 
 
 def _freeze(values: dict[str, Any], reading: Reading, node: Node, _at: At) -> Any:
@@ -133,28 +100,6 @@ PERMISSIONS = Record(
         for verb, role in DEFAULT_ROLES.items()
     ),
 )
-GATES = MapOf(
-    Record(
-        "",
-        (
-            Field("query", Query(), "PromQL with one number as its answer."),
-            Field("max", Number(), "The gate passes at this value or below it."),
-            Field(
-                "min-requests", Whole(0, 10**9), "With fewer samples in the window the gate is inconclusive."
-            ),
-            Field("samples", Query(), "PromQL that counts what the answer rests on."),
-            Field(
-                "server", _SERVER, "Which of the operator's Prometheus servers; an address never stands here."
-            ),
-            Field("window", Duration(_MOMENT), "What the query looks at; put in for `{window}`."),
-            Field("reviewers", Whole(1, 10), "Instead of a query: how many people must approve the step."),
-        ),
-        _gate,
-    ),
-    "gate",
-    NAME,
-    "Names have small letters, digits and `-`.",
-)
 GATE_NAMES = ListOf(_NAMED, "gates", most=20)
 FREEZE = Record(
     "A freeze",
@@ -175,9 +120,7 @@ SERVICE = Record(
         Field("file", Text(what="a path"), "The manifest, where a search would find several."),
         Field("route", Text(what="a rule's name or place"), "Which rule of a mesh or gateway object."),
         Field("rules", RulesName(), "The rule set of this service."),
-        Field(
-            "gates", GATE_NAMES, "Gates before each step, besides those that the step has.", followed=False
-        ),
+        Field("gates", GATE_NAMES, "Gates before each step, besides those that the step has."),
         Field("permissions", PERMISSIONS, "Who may, instead of the file's own."),
         Field("four-eyes", Flag(), "Who asks for a step is not its only approver.", followed=False),
         Field("domain", _DOMAIN, "Of this service's URLs, instead of the file's own."),
@@ -219,7 +162,6 @@ CONFIG_FIELDS = (
         "gates",
         GATES,
         "Gates besides those of the rule set.",
-        followed=False,
         looser="a gate of the same name with a higher limit, fewer requests or reviewers, or another query",
     ),
     Field(

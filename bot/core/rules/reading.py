@@ -158,9 +158,6 @@ def check(
             told += declined.problems
             continue
         found[named] = rules
-        if for_service and not rules.followed:
-            remedy = f"Until then, a rule set without gates, or one of {', '.join(map(code, sets))}."
-            faults.add(f"{code(named)} has gates; this version cannot judge them yet.", place, remedy)
     _check_gates(config, found, reading)
     problems = (*faults.in_order(), *dict.fromkeys(told))
     return Checked(None if problems else config, found, problems)

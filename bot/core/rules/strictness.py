@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.problems import Place, Problem
+from bot.core.rules.gate_rules import KINDS, WINDOW
 from bot.core.rules.reading import adjusted
 from bot.core.rules.values import CONFIG_PATH, OVERLAPS, ROLES, STOPPING, Config, RuleSet
 from bot.core.text import code
@@ -129,20 +130,66 @@ def _next(rules: RuleSet, weight: int) -> int:
 
 
 def _looser_gate(old: GateRule, new: GateRule) -> Iterator[str]:
-    if old.query != new.query:
-        yield "asks another query"
-    if old.server != new.server:
-        yield "asks another server"
-    if old.samples is not None and old.samples != new.samples:
+    kinds = [next((k for k in KINDS if getattr(rule, k)), "") for rule in (old, new)]
+    if kinds[0] != kinds[1]:
+        yield f"is answered by {code(kinds[1])}, and not by {code(kinds[0])}"
+        return
+    for attribute, words in _OTHERS.items():
+        if getattr(old, attribute) != getattr(new, attribute):
+            yield words
+    if (old.samples or old.count) and (old.samples, old.count) != (new.samples, new.count):
         yield "counts other samples"
-    if (new.max or 0) > (old.max or 0):
-        yield f"has the limit {new.max:g} instead of {old.max or 0:g}"
+    yield from _looser_limit(old, new)
+    yield from _looser_signals(old, new)
     if new.min_requests < old.min_requests:
         yield f"needs {new.min_requests} requests instead of {old.min_requests}"
-    if new.window < old.window:
+    if (new.window or WINDOW) < (old.window or WINDOW):
         yield "looks at a shorter window"
+    if _NO_DATA.index(new.no_data) < _NO_DATA.index(old.no_data):
+        yield f"says {code(new.no_data)} where there is no data, and not {code(old.no_data)}"
     if new.reviewers < old.reviewers:
         yield f"needs {new.reviewers} reviewers instead of {old.reviewers}"
+
+
+def _looser_signals(old: GateRule, new: GateRule) -> Iterator[str]:
+    if set(old.checks) - set(new.checks):
+        yield f"does not ask for {' and '.join(code(c) for c in old.checks if c not in new.checks)}"
+    if old.app and old.app != new.app:
+        yield f"takes checks of others than {code(old.app)}"
+    if old.environment and old.environment != new.environment:
+        yield f"does not ask for a deployment to {code(old.environment)}"
+
+
+_NO_DATA = ("pass", "wait", "fail")  # each stricter than the one before
+_OTHERS = {
+    "query": "asks another query",
+    "server": "asks another server",
+    "http": "asks another endpoint",
+    "verdict": "takes the verdict from another place",
+    "value": "takes the number from another place",
+    "live": "asks somebody else what is live",
+    "cluster": "asks another cluster",
+    "namespace": "asks about another namespace",
+    "object": "asks about another object",
+}
+"""What cannot be compared: another one counts as looser."""
+
+
+def _looser_limit(old: GateRule, new: GateRule) -> Iterator[str]:
+    ways = [next((w for w in ("compare", "max", "min") if _has(rule, w)), "") for rule in (old, new)]
+    if ways[0] != ways[1]:
+        yield f"has another limit: {new.limit or 'none'}, and not {old.limit or 'none'}"
+    elif ways[0] == "compare":
+        if new.tolerance > old.tolerance or new.slack > old.slack:
+            yield f"has the limit {new.limit}, and not {old.limit}"
+    elif (new.max or 0) > (old.max or 0):
+        yield f"has the limit {new.max:g} instead of {old.max or 0:g}"
+    elif (new.min or 0) < (old.min or 0):
+        yield f"has the limit {new.min:g} instead of {old.min or 0:g}"
+
+
+def _has(rule: GateRule, way: str) -> bool:
+    return getattr(rule, way) not in {None, ""}
 
 
 def _rules(

@@ -43,27 +43,66 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class GateRule:
-    """One gate: a metric below its limit, or approvals.
+    """One gate, as it is written: a query, a URL of the operator's, GitHub's checks, a cluster, or approvals.
 
-    ``max`` has the query's unit; ``window`` is what the query looks at, put in for ``{window}``. ``samples`` is a query
-    that counts what the answer rests on; below ``min_requests`` the answer is inconclusive. ``server`` is a name of
-    the operator's, empty for the only one. ``reviewers`` is a number of people, for a gate without a query.
+    ``max``, ``min`` and ``slack`` have the query's unit; ``window`` is what the query looks at, put in for
+    ``{window}``. ``samples`` is a query that counts what the answer rests on; below ``min_requests`` the answer is
+    inconclusive. ``server``, ``http`` and ``cluster`` are names of the operator's; ``server`` and ``cluster`` are
+    empty for the only one. ``reviewers`` is a number of people. ``origin`` is where the gate is written.
     """
 
     query: str | None = None
     max: float | None = None
+    min: float | None = None
+    compare: str = ""
+    tolerance: float = 0.0
+    slack: float = 0.0
     min_requests: int = 0
     window: timedelta = timedelta(0)
     reviewers: int = 0
     samples: str | None = None
     server: str = ""
+    no_data: Literal["wait", "fail", "pass"] = "wait"
+    unit: Literal["", "ratio", "s", "ms"] = ""
+    http: str = ""
+    verdict: str = "/verdict"
+    value: str = "/value"
+    count: str = ""
+    checks: tuple[str, ...] = ()
+    app: str = ""
+    environment: str = ""
+    live: Literal["", "knative", "argocd", "flux"] = ""
+    cluster: str = ""
+    namespace: str = ""
+    object: str = ""
+    max_wait: timedelta = timedelta(hours=24)
+    origin: Place | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         """Say it in words."""
-        if self.query is None:
+        if self.reviewers:
             return f"{self.reviewers} approval{'s' if self.reviewers != 1 else ''}"
+        if self.checks or self.environment:
+            by = f" of {self.app}" if self.app else ""
+            wanted = [f"{', '.join(self.checks)}{by} green"] if self.checks else []
+            wanted += [f"deployed to {self.environment}"] if self.environment else []
+            return ", ".join(wanted)
+        if self.live:
+            at = "/".join(part for part in (self.namespace, self.object) if part)
+            return f"live, says {self.live}{f' of {at}' if at else ''}"
         asked = f", {self.min_requests} requests or more" if self.min_requests else ""
-        return f"at most {self.max:g}{asked}"
+        said = f"{self.http} says pass" if self.limit is None else self.limit
+        return f"{said}{asked}"
+
+    @property
+    def limit(self) -> str | None:
+        """The limit in words, ``None`` for a gate without one."""
+        if self.compare:
+            more = f" and {self.slack:g}" if self.slack else ""
+            return f"at most {self.tolerance * 100:g} %{more} more than stable"
+        if self.max is not None:
+            return f"at most {self.max:g}"
+        return None if self.min is None else f"at least {self.min:g}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,11 +162,6 @@ class RuleSet:
         """Give the place of a key, ``bake`` or ``gates``, of the step that a weight is judged by; or of that step."""
         at = f"steps.{self.steps.index(self._step_at(weight))}"
         return self.origins.get(f"{at}.{key}") or self.origins.get(f"{at}.weight")
-
-    @property
-    def followed(self) -> bool:
-        """Whether the service follows all of it: it judges no gates yet."""
-        return not self.gates and self.on_fail == "hold"
 
 
 @dataclass(frozen=True, slots=True)

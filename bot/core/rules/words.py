@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from bot.core.rules.nodes import Node
     from bot.core.rules.shapes import At, Reading
 
-PLANNED_RULES = frozenset({"cautious"})
-"""The rule sets that come with the bot and have gates, which the service does not judge yet."""
-
 RULES_PATH = r"(?!/)(?!.*(?:^|/)\.{1,2}/)(?=.*/)[A-Za-z0-9._/-]{1,200}\.ya?ml"
 # `.git` and its like; the configuration's own folder is fine.
 _GIT = re.compile(r"(?:^|/)\.git(?!hub/)", re.ASCII | re.IGNORECASE)
@@ -47,11 +44,6 @@ class RulesName:
             return value
         name = str(value) if node.kind == "scalar" else ""
         is_path = isinstance(value, str) and ("/" in value or value.endswith((".yaml", ".yml")))
-        if reading.for_service and name in PLANNED_RULES:
-            remedy = f"Until then, one of {', '.join(map(code, reading.known_rules))}."
-            said = f"The rule set {code(name)} is planned; this version cannot follow it."
-            reading.faults.add(said, at.place, remedy)
-            return BROKEN
         if is_path and re.fullmatch(RULES_PATH, value, re.ASCII) and not _GIT.search(value):
             return value
         if not isinstance(value, str):
