@@ -37,7 +37,7 @@ class EndpointsUnusable(ValueError):  # noqa: N818 - a reason not to start
 
     def __init__(self, reasons: Iterable[str]) -> None:
         self.reasons = tuple(reasons)
-        super().__init__("; ".join(self.reasons))
+        super().__init__(" ".join(self.reasons).rstrip("."))
 
 
 def _key(name: str) -> str:

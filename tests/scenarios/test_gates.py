@@ -45,8 +45,8 @@ class TestPass:
         stage.later(minutes=31)
         step = stage.step()
         assert stage.check(step.number, "canary / gate")[0] == "success"
-        summary = run_of(stage, step.number).output["summary"]
-        for text in (summary, step.body):
+        summary = str(run_of(stage, step.number).output["summary"])
+        for text in (summary, str(step.body)):
             assert "| `error-rate` | ✅ pass | 0.2 % | ≤ 1 % | 812, want 200 | 15 min |" in text
             assert 'http_requests_total{revision="customer-v4"' in text
 
@@ -135,7 +135,7 @@ class TestRollback:
         told = stage.notice(number, "rolled-back")
         assert "the gate `error-rate` failed" in told.text
         back = max(stage.numbers())
-        body = stage.pull(back).body
+        body = str(stage.pull(back).body)
         assert "2.4 % is more than 1 %" in body
         assert "asked for by `rules`" in body
         made = next(m for m in stage.log() if trailers.records(m))

@@ -289,7 +289,7 @@ class TestOperatorsList:
         settings = outside("prometheus", "https://a.example")
         with pytest.raises(Unasked, match=r"no prometheus endpoint `x` \(known: `main`\)"):
             settings.endpoint("prometheus", "x")
-        with pytest.raises(Unasked, match=r"no http endpoint `main` \(known: none\)"):
+        with pytest.raises(Unasked, match=r"named no http endpoint\."):
             settings.endpoint("http", "main")
 
     @given(st.text(max_size=60))
