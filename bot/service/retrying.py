@@ -13,6 +13,7 @@ from bot.service import proposing
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.drafting import armed_record
+from bot.service.gating import step_of
 from bot.service.rebuilding import rebuilt, renew
 from bot.service.scene import Kind
 from bot.service.stepping import change_to
@@ -87,6 +88,7 @@ def _again(case: Case, standing: Standing, record: Record, step: Ours) -> tuple[
     """Forget what a failing gate has left, and build the branch again; say what was done."""
     desk, key = case.desk, case.scene.key
     said = []
+    desk.answers.forget(step_of(desk, step.proposal))
     hold = step.proposal.hold
     if hold is not None and hold.cause == "gate":
         step = proposing.rewrite(desk, step, replace(step.proposal, hold=None).saw(key))

@@ -134,10 +134,16 @@ def realign(desk: Desk, standing: Standing, rules: RuleSet, step: Ours) -> Ours:
     if record is None or (old.before, old.adopted) == (rollout.weight, rollout.adopted):
         return step
     earlier = None if rollout.adopted else merged_step(desk, record, rollout.weight)
-    since, _, past = _arrival(desk, standing, record, rules, earlier)
+    arrival = _arrival(desk, standing, record, rules, earlier)
     step = rebuilt(desk, standing, change_to(standing, old.weight, rules), step)
     proposal = replace(
-        old, before=rollout.weight, adopted=rollout.adopted, since=since.isoformat(), past=past
+        old,
+        before=rollout.weight,
+        adopted=rollout.adopted,
+        since=arrival.since.isoformat(),
+        past=arrival.past,
+        commit=arrival.commit,
+        live="",
     )
     return proposing.rewrite(
         desk,

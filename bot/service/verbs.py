@@ -21,6 +21,7 @@ from bot.service.checks import quiet_checks
 from bot.service.configuring import is_of_configuration
 from bot.service.converge import Progress, converge
 from bot.service.desk import after
+from bot.service.gating import step_of
 from bot.service.scene import Kind
 from bot.service.stepping import open_step
 
@@ -414,6 +415,7 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
     if home.pull.state == "closed" and standing.rollout.phase is Phase.ROLLING:
         _reopen(case, standing, home)
     elif home.proposal.hold is not None:
+        desk.answers.forget(step_of(desk, home.proposal))
         proposing.rewrite(desk, home, replace(home.proposal, hold=None).saw(scene.key))
     progress = converge(desk, case.service)
     return _resumed(case, progress, standing)
