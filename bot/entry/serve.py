@@ -103,7 +103,9 @@ def build(
         app=create_app(engine, secrets=settings.webhook_secrets, clock=clock),
         engine=engine,
         forge=forge,
-        look=(make_look or (_bot if gates is None else partial(_bot, gates=gates)))(forge, clock, engine, settings),
+        look=(make_look or (_bot if gates is None else partial(_bot, gates=gates)))(
+            forge, clock, engine, settings
+        ),
         sweep_every=settings.sweep_every if sweep else None,
     )
 

@@ -18,7 +18,7 @@ from bot.core.problems import Declined
 from bot.core.rollout import clock, rollback_record, rolled_back
 from bot.core.text import code, printable
 from bot.ports import Moved, Refused
-from bot.service import proposing
+from bot.service import authority, proposing
 from bot.service.checks import quiet_checks
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def _turn_back(desk: Desk, standing: Standing, gate: Gate, failed: tuple[Conditi
         cause=cause,
     )
     said = " ".join(c.reason for c in failed)
+    passing = f"the {cause} to pass"
+    authority.record_rule(desk, "rollback", standing.service, passing, failed[0].origin.strip("`"))
     proposing.propose(
         desk,
         standing.tip,
