@@ -170,6 +170,8 @@ def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, 
         return None
     if back_open or rollout.phase is Phase.ROLLED_BACK:
         return "rollback", "Closed: the rollout is being rolled back."
+    if one.proposal.closed == proposing.CANCELLED:
+        return proposing.CANCELLED, "Closed: the rollout was cancelled; traffic stays as it is."
     if rollout.phase is Phase.DRIFTED or one.proposal.weight == rollout.next_weight:
         return None
     return "overtaken", f"Closed: the candidate has {rollout.weight} % already."
@@ -190,6 +192,10 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
         if latest is not None and latest.pull.state == "closed":
             return _closed_step(desk, standing, latest)
         step = latest
+    if step is None:
+        left = proposing.passed_over(desk, record, standing.rollout.weight)
+        if left is not None and left.pull.state == "closed" and left.proposal.closed == proposing.CANCELLED:
+            return Progress(standing, step=left)
     rules = desk.rules_at(record)
     if step is None:
         step = open_step(desk, standing, record, rules, weight)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 LABEL = "canary"
 _LINK = re.compile(r"\[([^\[\]]{1,200})\]\(https?://[^() ]{1,500}\)", re.ASCII)
+CANCELLED = "cancelled"
 _INSTEAD = {"superseded": "superseded", "rollback": "rollback-open", "overtaken": "already"}
 
 
@@ -80,11 +81,30 @@ def from_branch(desk: Desk, branch: str) -> tuple[Ours, ...]:
 
 def was_cancelled(desk: Desk, running: Rollout) -> bool:
     """Whether a person has ended the rollout that the base branch still shows."""
-    if running.record is None or running.next_weight is None:
+    record, following = running.record, running.next_weight
+    if record is None or following is None:
         return False
-    branch = naming.step_branch(running.record.rollout, running.next_weight)
-    latest = next(iter(from_branch(desk, branch)), None)
-    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == "cancelled"
+    latest = next(iter(from_branch(desk, naming.step_branch(record.rollout, following))), None)
+    if latest is None:
+        latest = passed_over(desk, record, running.weight)
+    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == CANCELLED
+
+
+def passed_over(desk: Desk, record: Record, weight: int) -> Ours | None:
+    """Find the pull request of the last step that an edit by hand took the place of.
+
+    What people said of that step, a hold or the end of the rollout, goes on to count: an edit is no ``/resume``.
+
+    Args:
+        desk: The look's tools.
+        record: The rollout's last record; up to its weight steps were merged.
+        weight: The candidate's share on the base branch.
+    """
+    for passed in reversed([w for w in record.steps if record.weight < w <= weight]):
+        latest = next(iter(from_branch(desk, naming.step_branch(record.rollout, passed))), None)
+        if latest is not None and not latest.pull.merged:
+            return latest
+    return None
 
 
 def open_for(desk: Desk, service: Service) -> tuple[Ours, ...]:
@@ -252,14 +272,15 @@ def close(desk: Desk, ours: Ours, why: str, *, text: str, command: str = "") -> 
     It is closed last: as long as it is open, the next look finds it and finishes. ``command`` is the comment
     that asked for it.
     """
-    closed = replace(ours.proposal, closed=why)
+    # The end of a rollout stays its end, also where its step was opened again by a person.
+    closed = replace(ours.proposal, closed=CANCELLED if ours.proposal.closed == CANCELLED else why)
     rewrite(desk, ours, closed.saw(command) if command else closed)
     if ours.proposal.wish is not None:
         problem = Problem(_INSTEAD.get(why, "no-rollout"), f"#{ours.pull.number} was not merged. {text}")
         declined = Outcome("declined", problem.code, problems=(problem,), verb="promote")
         service = ours.proposal.service.rpartition("/")[2]
         answer_again(desk, ours, replace(declined, service=service, rollout=ours.proposal.rollout))
-    notify(desk, ours.pull.number, f"closed-{why}", text, again=ours.proposal.closed == why)
+    notify(desk, ours.pull.number, f"closed-{why}", text, again=bool(ours.proposal.closed))
     desk.repo.close_pull(ours.pull.number)
 
 

@@ -197,7 +197,18 @@ def _arrival(
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
     commit = history[0].sha if history else standing.tip
-    return _Arrival(at, commit, (Past(weight, at.isoformat(), by, 0),))
+    held = _hold_passed_over(desk, record, weight)
+    return _Arrival(at, commit, (Past(weight, at.isoformat(), by, 0),), held)
+
+
+def _hold_passed_over(desk: Desk, record: Record, weight: int) -> Hold | None:
+    """Give the hold on a step that somebody took by an edit of the base branch."""
+    left = proposing.passed_over(desk, record, weight)
+    if left is None:
+        return _hold_said_on(desk, record) if record.step == 1 else None
+    if left.proposal.hold is None and left.pull.state == "closed" and not left.proposal.closed:
+        return Hold(by="", cause="closed")  # closed by a person, and nobody has said so yet
+    return left.proposal.hold
 
 
 def past_of(weight: int, pull: Pull, asked: str = "") -> Past:

@@ -230,3 +230,17 @@ def test_cancel_of_drift(stage: Stage) -> None:
     assert stage.no_step()
     assert stage.split() == {"customer-v3": 10, "customer-v4": 90}
     assert stage.say(number, "/canary cancel").code == "drifted"
+
+
+def test_a_step_of_a_cancelled_rollout_that_is_opened_again(stage: Stage) -> None:
+    """``/canary 25`` begins a rollout; a button of GitHub's does not go on with one that was ended."""
+    number = begin(stage)
+    step = stage.step()
+    stage.say(number, "/canary cancel")
+    stage.notice(step.number, "closed-cancelled")
+    stage.run.world.reopen(stage.repo, step.number, by="mona")
+    stage.settle()
+    assert stage.pull(step.number).state == "closed"
+    stage.later(hours=1)
+    assert stage.no_step()
+    assert stage.say(number, "/resume").code == "no-rollout"
