@@ -142,6 +142,7 @@ CODES: dict[str, str] = {
     "revision-elsewhere": "The traffic block names a revision that the file's own template does not.",
     "no-new-revision": "The pull request does not change the service's template.",
     "unknown-stable": "The revision that serves now has no name in Git.",
+    "stable-outdated": "The split was written for a stable revision that serves nobody any more.",
     "unknown-candidate": "The candidate is not a target of the traffic block.",
     "moves-weight": "While a rollout runs, the pull request would move weight without a command.",
     "name-too-long": "A name would be longer than the platform allows.",

@@ -193,6 +193,15 @@ def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: in
     )
 
 
+def is_outdated(record: Record, ended: Record) -> bool:
+    """Whether a rollout that is about to begin has the stable revision of one that is done since."""
+    return (
+        record.rollout != ended.rollout
+        and record.stable == ended.stable
+        and ended.candidate not in {record.stable, record.candidate}
+    )
+
+
 def rollback_record(record: Record, *, requested_by: str, comment: int) -> Record:
     """Give the record of the commit that gives all traffic back."""
     return replace(record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment, adopted="")

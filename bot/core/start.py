@@ -160,7 +160,9 @@ def pair_of(facts: StartFacts) -> tuple[str, str]:
     named = [t.revision for t in split.targets if t.revision and not t.floats and t.revision != LATEST]
     if facts.armed is not None:
         # Another share of what is about to begin; its names hold until others are typed.
-        stable, candidate = stable or facts.armed.stable, candidate or facts.armed.candidate
+        serves = base.percent_of(facts.armed.stable) or not base.total
+        stable = stable or (facts.armed.stable if serves else None)
+        candidate = candidate or facts.armed.candidate
     unfinished = _unfinished(facts)
     if stable is None and unfinished is not None:
         stable = unfinished.stable

@@ -80,7 +80,7 @@ def _check(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...
     if any(one.proposal.kind == "rollback" for one in mine):
         text = f"A rollback of {code(case.service.name)} is proposed; nothing moves forward."
         raise Declined(Problem("rollback-open", text, "Merge it, or close it first."))
-    if _was_cancelled(case.desk, standing, record):
+    if proposing.was_cancelled(case.desk, standing.rollout):
         text = f"The rollout of {code(case.service.name)} was cancelled."
         raise Declined(Problem("no-rollout", text, "`/canary 25` on a pull request begins one."))
     why = not_adoptable(standing.split, record)
@@ -94,16 +94,6 @@ def _check(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...
                 place=standing.held.place if standing.held else None,
             )
         )
-
-
-def _was_cancelled(desk: Desk, standing: Standing, record: Record) -> bool:
-    """Whether somebody ended the rollout: also after the block was changed by hand."""
-    for weight in {step_above(record, record.weight), step_above(record, standing.rollout.weight)}:
-        branch = naming.step_branch(record.rollout, weight)
-        latest = next(iter(proposing.from_branch(desk, branch)), None)
-        if latest is not None and latest.pull.state == "closed" and latest.proposal.closed == "cancelled":
-            return True
-    return False
 
 
 def _edit_of(case: Case, standing: Standing) -> Adopted:

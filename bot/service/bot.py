@@ -26,6 +26,7 @@ from bot.service import (
     earlier,
     ending,
     freezing,
+    overlapping,
     pressing,
     proposing,
     readback,
@@ -268,7 +269,12 @@ class Bot:
     def _check(self, desk: Desk, pull: Pull, proposal: Proposal | None = None) -> None:
         check = plan_check(desk, pull)
         judged = proposal is not None and proposal.kind == "step"  # by ``converge``
-        quiet = () if judged else quiet_checks(desk, pull.number, proposal)
+        if judged:
+            quiet: tuple[Check, ...] = ()
+        elif check is None or check.conclusion == "neutral":
+            quiet = quiet_checks(desk, pull.number, proposal)  # no rollout begins here
+        else:
+            quiet = overlapping.quiet(desk, pull, proposal)
         desk.tell(pull.head_sha, quiet if check is None else (check, *quiet))
 
     def _services_after_merge(self, desk: Desk, pull: Pull) -> tuple[Service, ...]:

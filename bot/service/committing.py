@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.manifests import workload
-from bot.service.checks import Known, plan_check, quiet_checks
+from bot.service import overlapping
+from bot.service.checks import Known, plan_check
 from bot.service.reading import Held, Touched
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def check_own(case: Case, record: Record | None) -> None:
     check = plan_check(desk, pull, known)
     if check is not None:
         desk.tell(pull.head_sha, [check], fresh=True)
-    desk.afterwards.append((pull.head_sha, quiet_checks(desk, pull.number)))
+    desk.afterwards.append((pull.head_sha, overlapping.quiet(desk, pull)))
 
 
 def with_content(case: Case, held: Held, content: bytes) -> tuple[Touched, ...]:

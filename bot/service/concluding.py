@@ -9,7 +9,7 @@ from bot.core.markers import Answer, Past
 from bot.core.rollout import ALL, Phase, clock
 from bot.core.text import code, code_block
 from bot.ports import Missing
-from bot.service import proposing
+from bot.service import overlapping, proposing
 from bot.service.stepping import merged_step, past_of, tell_wisher
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def conclude(desk: Desk, standing: Standing, record: Record) -> None:
             kind, _, gate = record.cause.partition(" ")
             text += f" The rules did it: the {kind} {code(gate)} failed."
     found = tidy(desk, record)
+    overlapping.tell_waiting(desk, standing)
     parts = [text, code_block(report.bars(standing.split)), _table(desk, standing, record, found)]
     desk.repo.reply(record.pull, report.notice(name, "\n\n".join(parts), record))
 

@@ -20,7 +20,7 @@ from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
 from bot.core.witness import evidence_trailers
 from bot.ports import Actor, Check, Moved, Refused
-from bot.service import authority, concluding, failing, gating, proposing, readback
+from bot.service import authority, concluding, failing, gating, overlapping, proposing, readback
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
@@ -149,6 +149,7 @@ def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -
             proposing.close(desk, one, why[0], text=why[1])
             old = next((r for r in standing.records if r.rollout == one.proposal.rollout), None)
             if why[0] == "superseded" and old is not None:
+                overlapping.tell_merged_anyway(desk, standing, one)
                 concluding.tidy(desk, old)
     return tuple(kept)
 
@@ -163,7 +164,8 @@ def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, 
     if kind == "start":
         return None
     if not _is_current(one, standing):
-        return "superseded", "Closed: another rollout of the service has taken over."
+        by = f"the rollout of #{rollout.record.pull}" if rollout.record is not None else "another rollout"
+        return "superseded", f"Closed: {by} has taken over; one rollout of a service runs at a time."
     if kind == "rollback":
         if rollout.phase is Phase.ROLLED_BACK:
             return "overtaken", "Closed: all traffic is with the stable revision already."
@@ -199,6 +201,8 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     rules = desk.rules_at(record)
     if step is None:
         step = open_step(desk, standing, record, rules, weight)
+        if record.step == 1:
+            overlapping.tell_waiting(desk, standing)
     return _judge_step(desk, standing, rules, step, merges=merges)
 
 

@@ -14,7 +14,7 @@ from bot.core.text import code
 from bot.core.traffic import Shape
 from bot.core.trailers import CANCEL
 from bot.manifests import workload
-from bot.service import owning, proposing
+from bot.service import overlapping, owning, proposing
 from bot.service.desk import edited, need_record
 from bot.service.reading import Held, Touched, read_held, records_of_pull
 from bot.service.scene import Kind
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A planned first step: what is there, what shall be, under which rules, and what a reviewer should know."""
+    """A planned first step: what is there, what shall be, under which rules, and what a reviewer should know.
+
+    ``waits`` says after which rollout it comes.
+    """
 
     held: Held
     base: Held | None
@@ -40,6 +43,7 @@ class Draft:
     rules: RuleSet
     content: bytes
     cautions: tuple[Problem, ...] = ()
+    waits: str = ""
 
     @property
     def changes(self) -> bool:
@@ -118,7 +122,8 @@ def draft(case: Case, command: c.Canary) -> Draft:
     content = edited(target, started.split, started.template_name)
     need_record(started.record, target.place)
     cautions = owning.cautions(target, holder, started.split) + owning.left_unread(desk.repo, target, sha)
-    return Draft(target, origin, started, rules, content, cautions)
+    waits = overlapping.note(desk, standing, scene.pull.number)
+    return Draft(target, origin, started, rules, content, cautions, waits)
 
 
 def _route(
@@ -219,6 +224,7 @@ def remarks(plan: Draft) -> list[str]:
             "is the candidate at once."
         )
     return [
+        *([plan.waits] if plan.waits else []),
         *([scale] if scale else []),
         *(f"**Note** · {report.problem_text(c, with_code=True)}" for c in plan.cautions),
     ]

@@ -12,7 +12,7 @@ from bot.core.rollout import Phase
 from bot.core.text import code
 from bot.core.trailers import CANCEL
 from bot.ports import Moved, Refused
-from bot.service import proposing
+from bot.service import overlapping, proposing
 from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.concluding import tidy
 from bot.service.converge import converge
@@ -78,6 +78,7 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
     else:
         proposing.rewrite(desk, step, replace(step.proposal, closed="cancelled").saw(key))
     tidy(desk, record)
+    overlapping.tell_waiting(desk, standing)
     text = (
         f"The rollout of {name} ends here: traffic stays at {standing.rollout.weight} % for "
         f"{code(record.candidate)}.{'' if standing.lost is not None else ' `/rollback` still turns back.'}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from bot.core import generated, naming, report, trailers
 from bot.core.findings import Level, of_reader
 from bot.core.problems import Declined, Place, Problem
-from bot.core.rollout import Phase, holds
+from bot.core.rollout import Phase, holds, is_outdated
 from bot.core.text import code
 from bot.core.weights import Platform
 from bot.manifests import workload
@@ -264,6 +264,14 @@ def _against_record(desk: Desk, pull: Pull, one: Touched, record: Record) -> Ite
             again,
             Place(manifest.path, manifest.template_name_line or manifest.line),
         )
+    elif not pull.ours and (ended := _ended(desk, one)) is not None and is_outdated(record, ended):
+        yield Problem(
+            "stable-outdated",
+            f"{code(record.stable)} serves nobody any more: the rollout of #{ended.pull} ended since, and "
+            f"{code(ended.candidate)} has all traffic.",
+            f"Bring the branch up to date with {code(pull.base_ref)}, and comment `/canary {record.weight}` again.",
+            one.target.place,
+        )
     elif not holds(version.split, record, record.weight):
         yield Problem(
             "drifted",
@@ -282,6 +290,15 @@ def _against_record(desk: Desk, pull: Pull, one: Touched, record: Record) -> Ite
             again,
             one.target.place,
         )
+
+
+def _ended(desk: Desk, one: Touched) -> Record | None:
+    """Give the rollout that is done on the base branch."""
+    try:
+        rollout = desk.standing(one.service).rollout
+    except Declined:
+        return None
+    return rollout.record if rollout.phase is Phase.DONE else None
 
 
 def _note(problem: Problem) -> str:

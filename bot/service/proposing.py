@@ -14,7 +14,7 @@ from bot.core.checks import GATE, HOLD, PLAN, PROMOTE, RESUME, ROLL_BACK, refere
 from bot.core.markers import Answer, Proposal
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, OutsideFailure, Problem
-from bot.core.rollout import ALL, length
+from bot.core.rollout import ALL, Phase, length, step_above
 from bot.manifests import workload
 from bot.ports import Check, Exists, Moved, Refused
 from bot.service.desk import edited
@@ -81,13 +81,19 @@ def from_branch(desk: Desk, branch: str) -> tuple[Ours, ...]:
 
 def was_cancelled(desk: Desk, running: Rollout) -> bool:
     """Whether a person has ended the rollout that the base branch still shows."""
-    record, following = running.record, running.next_weight
-    if record is None or following is None:
+    record = running.record
+    if record is None or running.phase not in {Phase.ROLLING, Phase.DRIFTED}:
         return False
-    latest = next(iter(from_branch(desk, naming.step_branch(record.rollout, following))), None)
-    if latest is None:
-        latest = passed_over(desk, record, running.weight)
-    return latest is not None and latest.pull.state == "closed" and latest.proposal.closed == CANCELLED
+    # Where the block was changed by hand, the step that was closed may be the one before that.
+    drifted = running.phase is Phase.DRIFTED
+    weights = (record.weight, running.weight) if drifted else (running.weight,)
+    for weight in dict.fromkeys(step_above(record, w) for w in weights):
+        latest = next(iter(from_branch(desk, naming.step_branch(record.rollout, weight))), None)
+        if latest is None:
+            latest = passed_over(desk, record, running.weight)
+        if latest is not None and latest.pull.state == "closed" and latest.proposal.closed == CANCELLED:
+            return True
+    return False
 
 
 def passed_over(desk: Desk, record: Record, weight: int) -> Ours | None:

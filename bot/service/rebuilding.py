@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bot.core import naming, report, trailers
 from bot.core.problems import Declined
-from bot.core.rollout import Phase, moved, rolled_back
+from bot.core.rollout import Phase, is_outdated, moved, rolled_back
 from bot.core.text import code
 from bot.ports import Moved, Refused
 from bot.service.checks import approvals
@@ -56,6 +56,9 @@ def _change(standing: Standing, one: Ours, record: Record) -> Change | None:
         return Change(service, held, rolled_back(split, record), record, "")
     if standing.rollout.phase in {Phase.ROLLING, Phase.DRIFTED}:
         return None  # another rollout has begun
+    ended = standing.rollout.record
+    if standing.rollout.phase is Phase.DONE and ended is not None and is_outdated(record, ended):
+        record = replace(record, stable=ended.candidate)  # another rollout has ended since
     named = held.manifest.template_name == record.candidate or not held.manifest.names_revisions
     name = None if named else record.candidate
     if name is not None and naming.revision_name(service.name, held.manifest.template) != name:

@@ -9,8 +9,8 @@ from bot.core import report
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase
 from bot.core.text import code
-from bot.service import proposing
-from bot.service.checks import plan_check, quiet_checks
+from bot.service import overlapping, proposing
+from bot.service.checks import plan_check
 from bot.service.converge import converge
 from bot.service.drafting import armed_record
 from bot.service.gating import step_of
@@ -69,7 +69,7 @@ def _judged(case: Case) -> Outcome:
     check = plan_check(desk, pull)
     if check is None:
         raise Declined(Problem("file-missing", f"The base branch {code(pull.base_ref)} is gone."))
-    desk.tell(pull.head_sha, [check, *quiet_checks(desk, pull.number)])
+    desk.tell(pull.head_sha, [check, *overlapping.quiet(desk, pull)])
     text = f"Judged again at {code(pull.head_sha[:7])}: `canary / plan` says **{check.conclusion}**.\n\n{check.summary}"
     return case.outcome("done", "applied", text)
 

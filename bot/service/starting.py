@@ -15,8 +15,8 @@ from bot.core.text import code, code_block
 from bot.core.traffic import Shape
 from bot.manifests.diff import unified
 from bot.ports import Moved, Refused
-from bot.service import proposing
-from bot.service.checks import plan_check, quiet_checks
+from bot.service import overlapping, proposing
+from bot.service.checks import plan_check
 from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.converge import converge
 from bot.service.desk import after
@@ -85,9 +85,10 @@ def _commit_to_pull(case: Case, command: c.Canary) -> Outcome:
         if armed is not None and armed.comment == case.scene.comment.id:
             check = plan_check(desk, pull)
             if check is not None:
-                desk.tell(pull.head_sha, [check, *quiet_checks(desk, pull.number)])
+                desk.tell(pull.head_sha, [check, *overlapping.quiet(desk, pull)])
             return _armed_outcome(case, armed, one.target, one.before, None)
     _check_head(case, command.sha)
+    overlapping.refuse(desk, case.standing(), pull.number)
     plan = draft(case, command)
     record = plan.started.record
     if pull.from_fork:
@@ -165,6 +166,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         # An interrupted try of this comment opened it.
         _close_other_starts(case, earlier)
         return _start_outcome(case, earlier, None)
+    overlapping.refuse(desk, standing, case.scene.pull.number)
     plan = draft(case, command)
     record = plan.started.record
     refuse_start(desk, service)
@@ -211,7 +213,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
     check = plan_check(desk, opened.pull)
     if check is not None:
         desk.tell(opened.pull.head_sha, [check], fresh=True)
-    desk.afterwards.append((opened.pull.head_sha, quiet_checks(desk, opened.pull.number, proposal)))
+    desk.afterwards.append((opened.pull.head_sha, overlapping.quiet(desk, opened.pull, proposal)))
     return _start_outcome(case, opened, plan)
 
 
