@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from bot.core import trailers
 from bot.core.rollout import ALL, holds
 from bot.core.trailers import CANCEL, ROLLBACK
+from bot.core.witness import evidence_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from bot.core.traffic import Split
     from bot.core.trailers import Edit, Record
+    from bot.core.witness import Evidence as Measured
 
 _MERGED = re.compile(r"Merge pull request #([0-9]{1,9}) from ", re.ASCII)
 _NUMBERED = re.compile(r"\(#([0-9]{1,9})\)$", re.ASCII)
@@ -153,6 +155,12 @@ class Move:
         """Whose wish merged the step: a login, or ``rules``."""
         found = _lines(_PROMOTED, self.landed.message)
         return found[-1] if found else None
+
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """What gates had answered when the move was made: in the merge's own message, and in the commits it brought."""
+        messages = (self.landed.message, *(one.message for one in self.landed.said))
+        return tuple(dict.fromkeys(found for message in messages for found in evidence_of(message)))
 
     @property
     def promoted_comment(self) -> int | None:

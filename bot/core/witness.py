@@ -47,10 +47,21 @@ class Evidence:
     window: timedelta | None = None
     samples: int | None = None
 
+    def __str__(self) -> str:
+        """Give it as a trailer has it, behind its key."""
+        sign = {"most": "<=", "least": ">="}[self.side]
+        if self.outcome is Outcome.FAIL and self.value is not None:
+            sign = {"most": ">", "least": "<"}[self.side]
+        value = "" if self.value is None else f" {_number(self.value)}"
+        limit = "" if self.limit is None else f" {sign} {_number(self.limit)}"
+        window = "" if self.window is None else f" over {_length(self.window)}"
+        samples = "" if self.samples is None else f", {self.samples} samples"
+        return f"{self.gate} {self.outcome.value}{value}{limit}{window}{samples}, at {self.at:%Y-%m-%dT%H:%M:%SZ}"
+
 
 def evidence_trailers(measured: Iterable[Verdict]) -> tuple[str, ...]:
     """Give a line for each verdict; one whose gate has no plain name is left out."""
-    return tuple(f"{KEY}: {_said(one)}" for one in measured if _NAME.fullmatch(one.gate))
+    return tuple(f"{KEY}: {_evidence(one)}" for one in measured if _NAME.fullmatch(one.gate))
 
 
 def evidence_of(message: str) -> tuple[Evidence, ...]:
@@ -59,19 +70,17 @@ def evidence_of(message: str) -> tuple[Evidence, ...]:
     return tuple(one for line in lines if (one := _read(line)) is not None)
 
 
-def _said(verdict: Verdict) -> str:
-    parts = [f"{verdict.gate} {verdict.outcome.value}"]
-    if verdict.value is not None:
-        parts.append(_number(verdict.value))
-    if verdict.threshold is not None:
-        most = verdict.side == "most"
-        good = ("<=", ">") if most else (">=", "<")
-        failed = verdict.outcome is Outcome.FAIL and verdict.value is not None
-        parts.append(f"{good[1] if failed else good[0]} {_number(verdict.threshold)}")
-    if verdict.window is not None:
-        parts.append(f"over {_length(verdict.window)}")
-    count = "" if verdict.samples is None else f", {min(math.floor(verdict.samples), _MOST)} samples"
-    return f"{' '.join(parts)}{count}, at {verdict.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+def _evidence(verdict: Verdict) -> Evidence:
+    return Evidence(
+        verdict.gate,
+        verdict.outcome,
+        verdict.at.astimezone(UTC),
+        verdict.value,
+        verdict.threshold,
+        verdict.side,
+        verdict.window,
+        None if verdict.samples is None else min(math.floor(verdict.samples), _MOST),
+    )
 
 
 def _number(value: float) -> str:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from bot.core.audit import Landed, Unit
+    from bot.core.witness import Evidence as Measured
 
 WIDTH = 80  # columns, where there is no terminal to ask
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?", re.ASCII)
@@ -153,6 +154,10 @@ def as_object(move: Move) -> dict[str, Any]:
         "pull": move.pull,
         "began_on": None if rollout is None else rollout.pull,
         "rules": None if rollout is None else rollout.rules,
+        "config": None if rollout is None else rollout.config or None,
+        "adopted": None if record is None else record.adopted or None,
+        "cause": None if record is None else record.cause or None,
+        "gates": [_measured(one) for one in move.measured],
         "commit": landed.sha,
         "author": landed.author,
         "committer": landed.committer,
@@ -160,6 +165,19 @@ def as_object(move: Move) -> dict[str, Any]:
         "evidence": str(move.evidence),
         "reason": move.reason,
         "note": move.note,
+    }
+
+
+def _measured(one: Measured) -> dict[str, Any]:
+    return {
+        "gate": one.gate,
+        "outcome": one.outcome.value,
+        "value": one.value,
+        "limit": one.limit,
+        "side": one.side,
+        "window": None if one.window is None else one.window.total_seconds(),
+        "samples": one.samples,
+        "at": f"{one.at:%Y-%m-%dT%H:%M:%SZ}",
     }
 
 
@@ -319,11 +337,18 @@ def _notes(moved: Sequence[Move], *, plain: bool) -> Any:
     notes.add_column(no_wrap=True, min_width=10)
     notes.add_column(overflow="fold")
     for move in moved:
-        note = " ".join(part for part in (move.note, _sentence(move.reason)) if part)
+        note = " ".join(part for part in (move.note, _grounds(move), _sentence(move.reason)) if part)
         if note:
             style = "" if plain or not move.note else _STYLES.get(move.evidence, "yellow")
             notes.add_row(f"  {move.landed.sha[:8]}", Text(_short(note, 240), style=style))
     return notes
+
+
+def _grounds(move: Move) -> str:
+    """Say what a move rests on besides its commits: a hand edit that was accepted, and what gates had answered."""
+    adopted = move.record.adopted if move.record is not None else ""
+    parts = [f"Adopted {adopted}."] if adopted else []
+    return " ".join([*parts, *(f"Gate {one}." for one in move.measured)])
 
 
 def _share(move: Move) -> str:
