@@ -16,6 +16,16 @@ from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.core.validate import LONGEST_LABEL
 
+CONTENT_HASH = "content-hash"
+_WAYS = {
+    CONTENT_HASH: "{service}-{hash}",
+    "commit-sha": "{service}-{sha7}",
+    "image-tag": "{service}-{tag}",
+}
+_SHORT = 7  # digits of a sha in a name
+_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
+# Of ``host:port/path:tag@digest``: Distribution, "Image reference", 128 characters at most.
+_IMAGE_TAG = re.compile(r":([A-Za-z0-9_][A-Za-z0-9_.-]{0,127})$", re.ASCII)
 HASH_LENGTH = 8
 BRANCH_PREFIX = "canary/"
 
@@ -25,18 +35,31 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
 
 
-def revision_name(service: str, template: Any) -> str:
-    """Give ``<service>-<8 hex of the normalised template>``.
+def template_digest(template: Any) -> str:
+    """Give 8 hex of a normalised template: key order, comments, quotes and styles play no part."""
+    return _digest(template)
+
+
+def revision_name(service: str, template: Any, way: str = CONTENT_HASH, *, commit: str = "") -> str:
+    """Give the name of a template's revision, by default ``<service>-<8 hex of the normalised template>``.
 
     Args:
         service: ``metadata.name``.
-        template: ``spec.template`` as plain values, without ``metadata.name``. Key order, comments,
-            quotes and styles play no part.
+        template: ``spec.template`` as plain values, without ``metadata.name``.
+        way: ``naming`` of the configuration: ``content-hash``, ``commit-sha``, ``image-tag``, or a text with
+            ``{service}``, ``{sha7}``, ``{hash}`` and ``{tag}`` in it.
+        commit: The full sha of the commit that brings the template, for a way that names it.
 
     Raises:
-        Declined: ``name-too-long``.
+        Declined: ``name-too-long``, ``naming-impossible``.
     """
-    name = f"{service}-{_digest(template)}"
+    pattern = _WAYS.get(way, way)
+    values = {"service": service, "hash": _digest(template)}
+    if "{sha7}" in pattern:
+        values["sha7"] = commit[:_SHORT]
+    if "{tag}" in pattern:
+        values["tag"] = _tag(template, way)
+    name = re.sub(r"\{([a-z0-9]+)\}", lambda found: values.get(found[1], ""), pattern)
     if len(name) > LONGEST_LABEL:
         raise Declined(
             Problem(
@@ -45,7 +68,57 @@ def revision_name(service: str, template: Any) -> str:
                 "Set a shorter `spec.template.metadata.name` by hand; it must begin with the service's name.",
             )
         )
+    if way != CONTENT_HASH and _LABEL.fullmatch(name) is None:
+        raise _impossible(way, f"it would be {code(name)}, which is no name of a revision")
     return name
+
+
+def names_commit(way: str) -> bool:
+    """Whether a way needs the commit that brings the template."""
+    return "{sha7}" in _WAYS.get(way, way)
+
+
+def _tag(template: Any, way: str) -> str:
+    """Give the tag of a template's image as a part of a name: small letters, digits and ``-``.
+
+    Of several containers the one with ``ports`` is meant, as Knative routes to it.
+    """
+    spec = template.get("spec") if isinstance(template, dict) else None
+    found = spec.get("containers") if isinstance(spec, dict) else None
+    containers = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    serving = [one for one in containers if one.get("ports")] if len(containers) > 1 else containers
+    if len(serving) != 1:
+        raise _impossible(way, f"{len(containers)} containers, and none of them is the one that is served")
+    image = str(serving[0].get("image") or "")
+    tag = _IMAGE_TAG.search(image.partition("@")[0])
+    if tag is None:
+        raise _impossible(way, f"the image {code(image)} has no tag")
+    part = re.sub(r"[^a-z0-9-]+", "-", tag[1].lower()).strip("-")
+    if not part:
+        raise _impossible(way, f"nothing of the tag of {code(image)} can stand in a name")
+    return part
+
+
+def _impossible(way: str, why: str) -> Declined:
+    return Declined(
+        Problem(
+            "naming-impossible",
+            f"`naming: {way}` gives this candidate no name: {why}.",
+            "Set a new `spec.template.metadata.name` by hand; it must begin with the service's name.",
+        )
+    )
+
+
+def belongs(name: str, service: str, template: Any, digest: str = "") -> bool:
+    """Whether a name that the bot made still belongs to a template.
+
+    Args:
+        name: The revision's.
+        service: ``metadata.name``.
+        template: As it is now.
+        digest: That of the template which the name was made for, empty for a name that says so itself.
+    """
+    return _digest(template) == digest if digest else revision_name(service, template) == name
 
 
 def is_generated(name: str, service: str) -> bool:

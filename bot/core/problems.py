@@ -146,6 +146,7 @@ CODES: dict[str, str] = {
     "unknown-candidate": "The candidate is not a target of the traffic block.",
     "moves-weight": "While a rollout runs, the pull request would move weight without a command.",
     "name-too-long": "A name would be longer than the platform allows.",
+    "naming-impossible": "`naming` of the configuration gives the candidate no name.",
     "name-unchanged": "The template changes, its revision name does not.",
     "same-revision": "Stable and candidate are the same revision.",
     # the rollout

@@ -53,6 +53,9 @@ class StartFacts:
     route: str = ""
     named: str = ""  # the rule set's path in the repository, where it has one
     config: str = ""  # the commits whose configuration the rollout follows, as the trailer has them
+    way: str = naming.CONTENT_HASH  # in which a candidate without a name gets one: ``naming``
+    commit: str = ""  # the commit that brings the template, for a way that names it
+    earlier: tuple[Record, ...] = ()  # of the service's other rollouts
     armed: Record | None = None  # the record of an unmerged rollout on the same pull request
     merged: bool = False  # the pull request is merged: the target is the base branch's file
 
@@ -70,11 +73,12 @@ class StartFacts:
 def candidate_name(facts: StartFacts) -> tuple[str, bool]:
     """Give the candidate's revision name, and whether it must be written into the manifest.
 
-    The template's own name, if it is new; else a name made of the template's content. A made
-    name that no longer fits its template is made again.
+    The template's own name, if it is new; else a name made in the configured way. A made name that no longer fits
+    its template is made again.
 
     Raises:
-        Declined: ``no-new-revision``, ``unknown-candidate``, ``name-too-long``.
+        Declined: ``no-new-revision``, ``unknown-candidate``, ``name-too-long``, ``naming-impossible``,
+            ``name-unchanged``.
     """
     own = facts.target.template_name
     if facts.candidate is not None and facts.candidate != own:
@@ -99,13 +103,59 @@ def candidate_name(facts: StartFacts) -> tuple[str, bool]:
     # Before the merge, a name that the base's block knows belongs to a revision that exists already
     # and cannot take another template.
     is_taken = not facts.merged and any(t.revision == own for t in facts.base_split.targets)
+    template = facts.target.template
     if own is not None and is_new and not is_taken:
-        if not naming.is_generated(own, facts.service):
+        digest = _made_for(facts, own)
+        if digest is None or naming.belongs(own, facts.service, template, digest):
             return own, False
-        made = naming.revision_name(facts.service, facts.target.template)
-        return made, own != made
-    made = naming.revision_name(facts.service, facts.target.template)
+    made = naming.revision_name(facts.service, template, facts.way, commit=facts.commit)
+    if facts.way != naming.CONTENT_HASH:
+        _check_free(facts, made)
     return made, own != made
+
+
+def _made_for(facts: StartFacts, own: str) -> str | None:
+    """Tell which template the bot made a name for: its digest, or empty where the name says so.
+
+    ``None`` is a name that a person gave.
+    """
+    armed = facts.armed
+    if armed is not None and armed.template and armed.candidate == own:
+        return armed.template
+    return "" if naming.is_generated(own, facts.service) else None
+
+
+def _check_free(facts: StartFacts, made: str) -> None:
+    """Refuse a name that another template has: the platform takes no other template under it.
+
+    Raises:
+        Declined: ``name-unchanged``.
+    """
+    before, armed, digest = facts.before, facts.armed, naming.template_digest(facts.target.template)
+    others = {record.candidate for record in facts.earlier if record.template != digest}
+    if before is not None and before.template_name and before.template != facts.target.template:
+        others.add(before.template_name)
+    if armed is not None and armed.template not in {"", digest}:
+        others.add(armed.candidate)
+    if not facts.merged:
+        others |= names_of(facts.base_split) - {r.candidate for r in facts.earlier if r.template == digest}
+    if made in others:
+        raise Declined(
+            Problem(
+                "name-unchanged",
+                f"`naming: {facts.way}` names this template {code(made)}, which is the name of another one.",
+                "Change the image's tag, set a new `spec.template.metadata.name` by hand, or put `{hash}` into "
+                "`naming`.",
+            )
+        )
+
+
+def _digest_of(facts: StartFacts, candidate: str, *, written: bool) -> str:
+    """Give the digest that the record keeps of a name that the bot made and that does not say its template itself."""
+    armed = facts.armed
+    kept = armed is not None and bool(armed.template) and armed.candidate == candidate
+    made = facts.way != naming.CONTENT_HASH if written else kept
+    return naming.template_digest(facts.target.template) if made else ""
 
 
 def _unfinished(facts: StartFacts) -> Record | None:
@@ -294,6 +344,7 @@ def start(facts: StartFacts) -> Started:
         requested_by=facts.requested_by,
         comment=facts.comment,
         route=facts.route,
+        template=_digest_of(facts, candidate, written=write_name),
     )
     split = moved(target, record, first, keep_previous=facts.rules.keep_previous)
     return Started(split, candidate if write_name else None, record)

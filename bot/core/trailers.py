@@ -21,6 +21,7 @@ _ROLLOUT = re.compile(rf"[a-z0-9-]+-[0-9a-f]{{{HASH_LENGTH}}}", re.ASCII)
 # A revision, or a destination of a route: ``namespace/host:port/subset``.
 _NAME = re.compile(r"@latest|[A-Za-z0-9._:/-]{1,400}", re.ASCII)
 _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", re.ASCII)
+_DIGEST = re.compile(rf"([0-9a-f]{{{HASH_LENGTH}}})?", re.ASCII)
 # Commits, of the repository and of the organisation's `.github`; `-` where there is no file.
 _CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00)?", re.ASCII)
@@ -65,7 +66,8 @@ class Record:
     or ``cancel`` (an unmerged rollout was taken back). ``route`` is the rule of a mesh or gateway object,
     empty for all else: its name or place, and behind ``~`` what tells it from others should that change.
     ``rules`` is the id of a rule set, or its path in the repository. ``config`` is what ``Pin`` writes: the commits
-    whose configuration the rollout follows, empty where there was none.
+    whose configuration the rollout follows, empty where there was none. ``template`` is the digest of the template that
+    the bot made the candidate's name for, empty where the name itself says so, or is a person's.
     ``adopted`` is ``<sha> by <login>`` where the step goes on from a hand edit that somebody accepted, else empty.
     ``cause`` is the rule that asked for a rollback that no person asked for, ``gate NAME``, empty for all else.
     """
@@ -83,6 +85,7 @@ class Record:
     comment: int
     route: str = ""
     config: str = ""
+    template: str = ""
     adopted: str = ""
     cause: str = ""
 
@@ -115,6 +118,8 @@ class Record:
             lines["Route"] = self.route
         if self.config:
             lines["Config"] = self.config
+        if self.template:
+            lines["Template"] = self.template
         if self.adopted:
             lines["Adopted"] = self.adopted
         if self.cause:
@@ -253,6 +258,7 @@ def _record(group: dict[str, str]) -> Record | None:
         or not all(_NAME.fullmatch(n) for n in names)
         or not _LOGIN.fullmatch(requested_by)
         or not _ROUTE.fullmatch(group.get("Route", ""))
+        or not _DIGEST.fullmatch(group.get("Template", ""))
         or ("Config" in group and Pin.read(group["Config"]) is None)
         or not _CAUSE.fullmatch(group.get("Cause", ""))
         or "#" not in group["Service"]
@@ -272,6 +278,7 @@ def _record(group: dict[str, str]) -> Record | None:
         comment=comment,
         route=group.get("Route", ""),
         config=group.get("Config", ""),
+        template=group.get("Template", ""),
         adopted=adopted if _ADOPTED.fullmatch(adopted := group.get("Adopted", "")) else "",
         cause=group.get("Cause", ""),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.core import report, trailers
+from bot.core import naming, report, trailers
 from bot.core.legacy import LATEST
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase
@@ -87,7 +87,7 @@ def draft(case: Case, command: c.Canary) -> Draft:
     armed = proposed_record(case) if merged else None
     if not merged and looks_armed(one, standing):
         armed = armed_record(desk, scene.pull, service)
-    rules = desk.rules_of(service)
+    rules, way = desk.rules_of(service), desk.config().naming
     route = _route(case, command, target, armed, standing)
     target = target.at(route)
     _same_rule(case, target, armed, standing)
@@ -109,6 +109,11 @@ def draft(case: Case, command: c.Canary) -> Draft:
             route=target.manifest.route,
             named=desk.config().rules_for(service.name),
             config=str(desk.configured().pin),
+            way=way,
+            commit=_source(desk, scene.pull)
+            if naming.names_commit(way) and target.version.names_revisions
+            else "",
+            earlier=tuple(record for record in standing.records if record.pull != scene.pull.number),
             armed=armed,
             merged=merged,
         )
@@ -124,6 +129,27 @@ def draft(case: Case, command: c.Canary) -> Draft:
     cautions = owning.cautions(target, holder, started.split) + owning.left_unread(desk.repo, target, sha)
     waits = overlapping.note(desk, standing, scene.pull.number)
     return Draft(target, origin, started, rules, content, cautions, waits)
+
+
+def _source(desk: Desk, pull: Pull) -> str:
+    """Give the sha of the newest commit of a pull request that is not the bot's: it brings the template.
+
+    Raises:
+        Declined: ``naming-impossible``: there is none, or GitHub does not list it.
+    """
+    commits = desk.repo.commits_of(pull.number)
+    # GitHub lists the oldest 250; a working tree's head has a mark for what is not committed.
+    if commits and commits[-1].sha == pull.head_sha.rstrip("+"):
+        for commit in reversed(commits):
+            if not commit.ours:
+                return commit.sha
+    raise Declined(
+        Problem(
+            "naming-impossible",
+            "`naming` names candidates by their commit, and no commit of a person can be told to bring this one.",
+            "Set a new `spec.template.metadata.name` by hand; it must begin with the service's name.",
+        )
+    )
 
 
 def _route(

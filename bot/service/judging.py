@@ -253,8 +253,8 @@ def _against_record(desk: Desk, pull: Pull, one: Touched, record: Record) -> Ite
     stale = (
         manifest.template_name is not None
         and manifest.names_revisions
-        and naming.is_generated(manifest.template_name, manifest.name)
-        and naming.revision_name(manifest.name, version.template) != manifest.template_name
+        and (record.template or naming.is_generated(manifest.template_name, manifest.name))
+        and not naming.belongs(manifest.template_name, manifest.name, version.template, record.template)
     )
     if manifest.names_revisions and (manifest.template_name != record.candidate or stale):
         shown = code(manifest.template_name or "none")

@@ -61,7 +61,7 @@ def _change(standing: Standing, one: Ours, record: Record) -> Change | None:
         record = replace(record, stable=ended.candidate)  # another rollout has ended since
     named = held.manifest.template_name == record.candidate or not held.manifest.names_revisions
     name = None if named else record.candidate
-    if name is not None and naming.revision_name(service.name, held.manifest.template) != name:
+    if name is not None and not naming.belongs(name, service.name, held.manifest.template, record.template):
         return None  # another template: it is not what was asked for
     return Change(service, held, moved(split, record, record.weight), record, "", name)
 

@@ -146,7 +146,6 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
     [
         "four-eyes: true",
         "overlap: queue",
-        "naming: commit-sha",
         "labels: []",
         "reviewers: []",
         "services: {a: {four-eyes: false}}",

@@ -84,6 +84,7 @@ class TestFollowed:
             "timezone",
             "auto",
             "on-fail",
+            "naming",
             "permissions",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")

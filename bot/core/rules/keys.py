@@ -193,7 +193,6 @@ CONFIG_FIELDS = (
         "naming",
         Naming(),
         "The name of a candidate that has none.",
-        followed=False,
         looser="any other way, because others rely on names",
     ),
     Field(
