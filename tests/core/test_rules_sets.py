@@ -84,6 +84,9 @@ class TestFollowed:
             "timezone",
             "auto",
             "on-fail",
+            "overlap",
+            "keep-previous",
+            "domain",
             "naming",
             "permissions",
         }
@@ -94,6 +97,7 @@ class TestFollowed:
             "file",
             "rules",
             "route",
+            "domain",
             "gates",
             "permissions",
         }

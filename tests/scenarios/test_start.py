@@ -301,7 +301,7 @@ def test_configuration_comes_from_the_default_branch_only(stage: Stage) -> None:
 
 
 def test_a_broken_configuration_stops_the_start_with_all_its_problems(stage: Stage) -> None:
-    broken = {".github/canary.yaml": b"version: 1\nruls: fast\noverlap: queue\n"}
+    broken = {".github/canary.yaml": b"version: 1\nruls: fast\noverlap: never\n"}
     stage.run.world.commit(stage.repo, "main", broken, "Break", by="ada")
     number = stage.feature()
     reply = stage.say(number, "/canary 25")
