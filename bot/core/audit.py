@@ -163,6 +163,11 @@ class Move:
         return tuple(dict.fromkeys(found for message in messages for found in evidence_of(message)))
 
     @property
+    def overrides(self) -> tuple[str, ...]:
+        """The rules that two people set aside for the step, each like ``freeze by ada and kim``."""
+        return tuple(f"{rule} by {a} and {b}" for rule, a, b in trailers.overrides(self.landed.message))
+
+    @property
     def promoted_comment(self) -> int | None:
         """The comment that the wish was."""
         found = _lines(_COMMENT, self.landed.message) if self.promoted_by not in {None, "rules"} else []

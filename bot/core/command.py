@@ -39,6 +39,8 @@ class OfService(Command):
 class Canary(OfService):
     """``/canary 25``. ``weights`` are whole percents, one or more; the first is where it starts.
 
+    ``again`` says that the candidate is meant although it was rolled back.
+
     ``stable`` and ``candidate`` are revisions or destinations; ``route`` is a rule's name or place.
     """
 
@@ -48,6 +50,7 @@ class Canary(OfService):
     candidate: str | None = None
     route: str | None = None
     sha: str | None = None
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,15 @@ class Plan(OfService):
 
 @dataclass(frozen=True, slots=True)
 class Promote(OfService):
-    """``/promote``. ``to`` is a whole percent, ``next`` or ``full``."""
+    """``/promote``. ``to`` is a whole percent, ``next`` or ``full``.
+
+    ``overrides`` are keys of ``bot.core.overrides.RULES``; with them there is a ``reason``, which is untrusted.
+    """
 
     verb: ClassVar[str] = "promote"
     to: Literal["next", "full"] | int = "next"
+    overrides: tuple[str, ...] = ()
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,9 @@
 The grammar, one command on a line; words are parted by plain spaces::
 
     line     = ("/canary" [verb] | "/" short) arguments
-    (none)   = [SERVICE] N {N} {option}         N: 0 to 100; several rise, the last is 100
+    (none)   = [SERVICE] N {N} {option} ["--again"]   N: 0 to 100; several rise, the last is 100
     plan     = [SERVICE] [N]
-    promote  = [SERVICE] ["next" | N | "full"]
+    promote  = [SERVICE] ["next" | N | "full"] {"--override" RULE} ["--" reason]   with RULE the reason is needed
     rollback = [SERVICE] ["--" reason]
     hold     = [SERVICE] ["for" DURATION] ["--" reason]
     freeze   = [SERVICE] ["for" DURATION] ["--" reason]
@@ -229,7 +229,7 @@ def _contradict(a: Command, b: Command) -> bool:
         case (Canary(), Canary()):
             return (a.weights, a.stable, a.candidate, a.sha) != (b.weights, b.stable, b.candidate, b.sha)
         case (Promote(), Promote()):
-            return a.to != b.to
+            return (a.to, a.overrides) != (b.to, b.overrides)
         case (Hold(duration=first), Hold(duration=second)) | (
             Freeze(duration=first),
             Freeze(duration=second),

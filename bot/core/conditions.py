@@ -27,7 +27,7 @@ class Condition:
     ``rule`` is what a reader calls it. ``reason`` is a sentence that says why the step waits, empty where it does
     not. ``until`` is when time alone changes the answer, or its words. ``origin`` is file and line, or the
     command. ``measured`` is what a gate was answered, ``again`` when it is asked again. ``firm`` says that no
-    override lifts it.
+    override lifts it; ``aside`` is the trailer's value where two people have.
     """
 
     kind: Kind
@@ -41,6 +41,7 @@ class Condition:
     measured: Measured | None = None
     firm: bool = False
     again: datetime | None = None
+    aside: str = ""
 
     @property
     def lets_pass(self) -> bool:

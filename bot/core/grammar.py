@@ -18,9 +18,10 @@ from pytimeparse2 import parse as seconds_of
 
 from bot.core.problems import Declined, Place, Problem
 from bot.core.text import code
+from bot.core.usage import FLAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from bot.core.comment import Line
 
@@ -45,8 +46,10 @@ _DESTINATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*([:/.][A-Za-z0-9._-]+)*", 
 _ROUTE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(\[[0-9]{1,4}\])?", re.ASCII)
 LONGEST_REFERENCE = 253
 LATEST = "@latest"
+LONG_DASHES = frozenset("–—―")  # what a phone makes of two hyphens
 _NAME_CHARACTERS = re.compile(r"[a-z0-9-]+", re.ASCII)
 _OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.ASCII | re.DOTALL)
+_FLAG = re.compile(r"--([a-z]{1,20})", re.ASCII)
 _SHA = re.compile(r"[0-9a-fA-F]{7,40}", re.ASCII)
 _DURATION = re.compile(
     r"(?=[0-9])(?:[0-9]{1,4}w)?(?:[0-9]{1,4}d)?(?:[0-9]{1,4}h)?(?:[0-9]{1,5}m)?(?:[0-9]{1,6}s)?", re.ASCII
@@ -78,7 +81,8 @@ class Word:
 class Arguments:
     """What stands behind a verb.
 
-    ``words`` are the positional ones; ``options`` are ``key=value``, each key once;
+    ``words`` are the positional ones; ``options`` are ``key=value``, each key once; ``flags`` are ``--name``, with
+    the word behind it where it takes one;
     ``reason`` is the free text behind `` -- ``, ``None`` when there is none.
     """
 
@@ -86,6 +90,7 @@ class Arguments:
     words: tuple[Word, ...]
     options: dict[str, Word]
     reason: str | None = None
+    flags: tuple[tuple[str, Word], ...] = ()
 
 
 def decline(
@@ -192,37 +197,78 @@ def check_characters(line: Line, *, command_end: int) -> None:
 
 
 def arguments(
-    line: Line, words: tuple[Word, ...], *, verb: str, options: Collection[str], takes_reason: bool
+    line: Line,
+    words: tuple[Word, ...],
+    *,
+    verb: str,
+    options: Collection[str],
+    takes_reason: bool,
+    flags: Mapping[str, bool] | None = None,
 ) -> Arguments:
-    """Part the words behind a verb into positional words, options and reason.
+    """Part the words behind a verb into positional words, options, flags and reason.
+
+    Args:
+        line: The line, for problems.
+        words: Those behind the verb.
+        verb: As it is typed.
+        options: The keys that the verb takes.
+        takes_reason: Whether free text may stand behind `` -- ``.
+        flags: The flags that the verb takes, and whether a word belongs behind each.
 
     Raises:
-        Declined: ``unknown-option``, ``unexpected-text`` (an option given twice).
+        Declined: ``unknown-option``, ``argument-missing``, ``unexpected-text`` (an option given twice).
     """
     plain: list[Word] = []
     given: dict[str, Word] = {}
-    for word in words:
+    set_: list[tuple[str, Word]] = []
+    known = flags or {}
+    rest = iter(words)
+    for word in rest:
         if word.text == "--" and takes_reason:
-            return Arguments(line, tuple(plain), given, line.text[word.end :].strip() or None)
+            reason = line.text[word.end :].strip() or None
+            return Arguments(line, tuple(plain), given, reason, tuple(set_))
+        if word.text[0] in LONG_DASHES and word.text[1:] in known:
+            message = f"Two hyphens begin {code(word.text[1:])} (got {code_points(word.text[0])})."
+            decline_word(line, word, "unexpected-text", message, f"Write `--{word.text[1:]}`.")
+        flag = _FLAG.fullmatch(word.text)
+        if flag is not None and flag[1] in known:
+            _add_flag(line, set_, word, next(rest, None) if known[flag[1]] else word)
+            continue
         option = _OPTION.fullmatch(word.text)
         if option is None and not _is_dashed(word.text):
             plain.append(word)
         elif option is None or option[1] not in options:
-            _decline_option(line, word, option[1] if option else word.text, verb, options)
+            _decline_option(line, word, option[1] if option else word.text, verb, options, known)
         elif option[1] in given:
             decline_word(line, word, "unexpected-text", f"`{option[1]}=` is given twice.", "Keep one.")
         else:
             given[option[1]] = Word(option[2], word.start + len(option[1]) + 1)
-    return Arguments(line, tuple(plain), given)
+    return Arguments(line, tuple(plain), given, None, tuple(set_))
+
+
+def _add_flag(line: Line, given: list[tuple[str, Word]], flag: Word, value: Word | None) -> None:
+    name = flag.text.removeprefix("--")
+    if value is None or (value is not flag and _is_dashed(value.text)):
+        decline_word(line, flag, "argument-missing", f"A word belongs behind `{flag.text}`.", FLAGS[name])
+    if any(name == other and value.text == word.text for other, word in given):
+        shown = flag.text if value is flag else f"{flag.text} {value.text}"
+        decline_word(line, value, "unexpected-text", f"{code(shown)} is given twice.", "Keep one.")
+    given.append((name, value))
 
 
 def _is_dashed(text: str) -> bool:
     return text.startswith("-") and not looks_like_number(text)
 
 
-def _decline_option(line: Line, word: Word, key: str, verb: str, options: Collection[str]) -> NoReturn:
+def _decline_option(  # noqa: PLR0917 - one problem, its facts
+    line: Line, word: Word, key: str, verb: str, options: Collection[str], flags: Collection[str]
+) -> NoReturn:
+    bare = key.lstrip("-").partition("=")[0].lower()
+    like = get_close_matches(bare, sorted(flags), n=1) if key.startswith("-") else []
     close = get_close_matches(key.lower(), sorted(options), n=1)
-    if close:
+    if like:
+        remedy = f"Did you mean `--{like[0]}`?"
+    elif close:
         remedy = f"Did you mean `{close[0]}=`?"
     elif options:
         remedy = f"`{verb}` takes {', '.join(f'`{o}=`' for o in options)}."

@@ -80,6 +80,14 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A comment that may hold an override, ``comment/<id>`` or ``review/<id>`` on ``pull``: where to look, no more."""
+
+    to: str
+    pull: int
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """A step that was merged: the candidate's share from then on, when, by whom, and in which pull request.
 
@@ -149,6 +157,7 @@ class Proposal:
     ``adopted`` is the hand edit that the step goes on from, if it does.
     ``failed`` counts how often a gate has held the step. ``cause`` says which rule asked for a rollback, empty
     where a person did.
+    ``overrides`` are comments that want rules set aside for this step.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -170,6 +179,7 @@ class Proposal:
     live: str = ""
     failed: int = 0
     cause: str = ""
+    overrides: tuple[Said, ...] = ()
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body."""
@@ -196,6 +206,7 @@ class Proposal:
             held["seen"] = tuple(str(s) for s in held.get("seen", ()))
             held["past"] = tuple(Past(**one) for one in held.get("past", ()))
             held["adopted"] = Adopted.of(held.get("adopted"))
+            held["overrides"] = tuple(Said(str(x["to"]), int(x["pull"])) for x in held.get("overrides", ()))
             proposal = cls(**held)
             for written in filter(None, (proposal.since, proposal.live)):
                 datetime.fromisoformat(written)
@@ -203,7 +214,7 @@ class Proposal:
                 datetime.fromisoformat(proposal.hold.until)
             for one in proposal.past:
                 datetime.fromisoformat(one.when)
-        except (TypeError, ValueError, AttributeError):
+        except (TypeError, ValueError, AttributeError, KeyError):
             return None
         return proposal
 

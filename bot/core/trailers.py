@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.core.naming import HASH_LENGTH
+from bot.core.overrides import RULES
 
 ROLLBACK: Literal["rollback"] = "rollback"
 CANCEL: Literal["cancel"] = "cancel"
@@ -24,6 +25,10 @@ _ROUTE = re.compile(r"([A-Za-z0-9._-]{1,63}(\[[0-9]{1,4}\])?(~[0-9a-f]{8})?)?", 
 _DIGEST = re.compile(rf"([0-9a-f]{{{HASH_LENGTH}}})?", re.ASCII)
 # Commits, of the repository and of the organisation's `.github`; `-` where there is no file.
 _CONFIG = re.compile(r"((?:[0-9a-f]{40}|[0-9a-f]{64})|-)(?: ([0-9a-f]{40}|[0-9a-f]{64}))?", re.ASCII)
+_OVERRIDE = re.compile(
+    rf"[ \t*>-]*Canary-Override: ({'|'.join(RULES)}) by ([A-Za-z0-9_-]{{1,100}}) and ([A-Za-z0-9_-]{{1,100}})",
+    re.ASCII,
+)
 _TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\+00:00)?", re.ASCII)
 _CAUSE = re.compile(r"(gate [a-z0-9-]{1,63})?", re.ASCII)
 _LOGIN = re.compile(r"[A-Za-z0-9_-]{1,100}(\[bot\])?", re.ASCII)
@@ -206,6 +211,12 @@ def freezes(message: str) -> tuple[FreezeChange, ...]:
         and _TIME.fullmatch(group.get("Until", ""))
         and (comment := _number(group.get("Comment", ""))) is not None
     )
+
+
+def overrides(message: str) -> tuple[tuple[str, str, str], ...]:
+    """Give (rule, login, login) of the rules that two people have set aside for a merge, in the message's order."""
+    lines = message.replace("\r\n", "\n").split("\n")
+    return tuple((f[1], f[2], f[3]) for line in lines if (f := _OVERRIDE.fullmatch(line)))
 
 
 def edits(message: str) -> tuple[Edit, ...]:

@@ -13,6 +13,13 @@ OPTIONS = {
     "route": "the rule of a VirtualService or a route, by its name or place like `http[1]`",
     "sha": "act only if this is the head commit, 7 to 40 hexadecimal digits",
 }
+FLAGS = {
+    "override": "`--override RULE -- reason` sets `freeze`, `bake`, `gates`, `steps` or `approvals` aside for this "
+    "step; a second person has to type the same within 30 minutes.",
+    "again": "`--again` tries a revision once more that was rolled back.",
+}
+VALUED = {"override": True, "again": False}
+"""Whether a word belongs behind a flag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,7 @@ class Usage:
     who: Literal["read", "triage", "write", "admin"]
     example: str
     options: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
     short: bool = False
 
 
@@ -44,6 +52,7 @@ USAGES: tuple[Usage, ...] = (
         who="write",
         example="/canary 25",
         options=(*_SERVICE, "stable", "candidate", "route", "sha"),
+        flags=("again",),
     ),
     Usage(
         "plan",
@@ -55,11 +64,12 @@ USAGES: tuple[Usage, ...] = (
     ),
     Usage(
         "promote",
-        ("/promote [SERVICE] [next|N|full]",),
+        ("/promote [SERVICE] [next|N|full]", "/promote [SERVICE] [N|full] --override RULE -- reason"),
         "Wish for the next step: it is merged now if all rules pass, else as soon as they do.",
         who="write",
         example="/promote",
         options=_SERVICE,
+        flags=("override",),
         short=True,
     ),
     Usage(
@@ -219,6 +229,8 @@ def help_text(verb: str | None = None) -> str:
     lines += ["```", "", f"For example `{usage.example}`. Needs the role *{usage.who}* by default."]
     if usage.options:
         lines += ["", *(f"- `{option}=…`: {OPTIONS[option]}" for option in usage.options)]
+    if usage.flags:
+        lines += ["", *(f"- {FLAGS[flag]}" for flag in usage.flags)]
     return "\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Literal, NoReturn
 
 from bot.core import grammar
 from bot.core.command import (
@@ -32,8 +32,9 @@ from bot.core.command import (
     WithItems,
 )
 from bot.core.grammar import Arguments, Word, decline, decline_word
+from bot.core.overrides import RULES
 from bot.core.text import code
-from bot.core.usage import BY_VERB, SHORT, VERBS
+from bot.core.usage import BY_VERB, SHORT, VALUED, VERBS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -93,9 +94,16 @@ def read_line(line: Line, known: Collection[str] = ()) -> Command:
             tuple(rest),
             verb=f"/canary {verb}" if verb != "canary" else "/canary",
             options=usage.options,
-            takes_reason=verb in _WITH_REASON,
+            takes_reason=verb in _WITH_REASON or (verb == "promote" and _overrides(rest)),
+            flags={flag: VALUED[flag] for flag in usage.flags},
         )
     return replace(_READERS[verb](given, known), line=line.number, source=line.text, short=is_short)
+
+
+def _overrides(words: list[Word]) -> bool:
+    """Whether a rule is set aside: only then ``/promote`` takes a reason."""
+    texts = [word.text for word in words]
+    return "--override" in texts[: texts.index("--") if "--" in texts else None]
 
 
 def _service(
@@ -152,6 +160,7 @@ def _canary(given: Arguments, known: Collection[str]) -> Command:
         candidate=candidate,
         route=route,
         sha=sha,
+        again=any(name == "again" for name, _ in given.flags),
     )
 
 
@@ -220,17 +229,37 @@ def _promote(given: Arguments, known: Collection[str]) -> Command:
 
     service, words = _service(given, known, is_target)
     _nothing_more(given.line, words[1:], "after the target", "`/promote` takes one target.")
-    if not words:
-        return Promote(service=service)
-    word = words[0]
-    if word.text in {"next", "full"}:
-        return Promote(service=service, to="full" if word.text == "full" else "next")
-    if not is_target(word.text):
+    if words and not is_target(words[0].text):
         _nothing_more(given.line, words, "after the service", "A target is `next`, `full` or a percent.")
-    return Promote(service=service, to=grammar.percent(given.line, word))
+    to: Literal["next", "full"] | int = "next"
+    if words and words[0].text != "next":
+        to = "full" if words[0].text == "full" else grammar.percent(given.line, words[0])
+    rules = tuple(_rule(given.line, word) for name, word in given.flags if name == "override")
+    if rules and given.reason is None:
+        word = given.flags[0][1]
+        message = "An override takes a reason."
+        remedy = f"Write it behind two hyphens: `/promote --override {rules[0]} -- reason`."
+        decline(given.line, "reason-missing", message, remedy, at=(word.end, word.end + 1))
+    return Promote(service=service, to=to, overrides=rules, reason=given.reason)
 
 
-_LONG_DASHES = frozenset("–—―")  # what a phone makes of two hyphens
+def _rule(line: Line, word: Word) -> str:
+    if word.text not in RULES:
+        _decline_rule(line, word)
+    return word.text
+
+
+def _decline_rule(line: Line, word: Word) -> NoReturn:
+    close = get_close_matches(word.text.lower(), sorted(RULES), n=1)
+    if word.text == "hold":
+        remedy = "`/resume` ends a hold; no second person is needed for that."
+    elif close:
+        remedy = f"Did you mean `--override {close[0]}`?"
+    else:
+        remedy = f"Rules are {', '.join(f'`{rule}`' for rule in RULES)}."
+    decline_word(line, word, "unknown-rule", f"There is no rule {code(word.text)} to override.", remedy)
+
+
 _REASON = "A reason stands behind two hyphens: `{} -- reason`."
 
 
@@ -269,7 +298,7 @@ def _stop(kind: type[Hold | Freeze], typed: str) -> Callable[[Arguments, Collect
 
 def _no_long_dash(given: Arguments) -> None:
     for word in given.words:
-        if word.text in _LONG_DASHES:
+        if word.text in grammar.LONG_DASHES:
             message = f"Two hyphens part the reason (got {grammar.code_points(word.text)})."
             decline_word(given.line, word, "unexpected-text", message, "Write `-- reason`.")
 

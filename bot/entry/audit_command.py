@@ -150,6 +150,7 @@ def as_object(move: Move) -> dict[str, Any]:
         "comment": move.comment,
         "promoted_by": move.promoted_by,
         "promoted_comment": move.promoted_comment,
+        "overrides": list(move.overrides),
         "merged_by": move.merged_by,
         "pull": move.pull,
         "began_on": None if rollout is None else rollout.pull,
@@ -337,7 +338,8 @@ def _notes(moved: Sequence[Move], *, plain: bool) -> Any:
     notes.add_column(no_wrap=True, min_width=10)
     notes.add_column(overflow="fold")
     for move in moved:
-        note = " ".join(part for part in (move.note, _grounds(move), _sentence(move.reason)) if part)
+        aside = f"Overridden: {', '.join(move.overrides)}." if move.overrides else ""
+        note = " ".join(part for part in (move.note, aside, _grounds(move), _sentence(move.reason)) if part)
         if note:
             style = "" if plain or not move.note else _STYLES.get(move.evidence, "yellow")
             notes.add_row(f"  {move.landed.sha[:8]}", Text(_short(note, 240), style=style))

@@ -98,9 +98,8 @@ def why(case: Case, _command: c.Why) -> Outcome:
     step = next((o for o in mine if o.proposal.kind == "step"), None)
     conditions, measured = _conditions(case, standing, rules, step, mine)
     head = f"{code(case.service.name)} at {standing.rollout.weight} %"
-    goal = f", next {standing.rollout.next_weight} %" + (
-        f" in #{step.pull.number}" if step is not None else ""
-    )
+    following = standing.rollout.next_weight if step is None else step.proposal.weight
+    goal = f", next {following} %" + (f" in #{step.pull.number}" if step is not None else "")
     parts = (f"{head}{goal}:", evidence.rules_table(conditions), gate_evidence.evidence(measured))
     return case.outcome("answered", "shown", "\n\n".join(part for part in parts if part), record)
 
@@ -134,16 +133,17 @@ def _conditions(
         if record is not None and record.steps != rules.steps_from(record.steps[0])
         else None
     )
-    found.append(
-        Condition(
-            "order",
-            "order of steps",
-            "pass",
-            value=f"{weight} % → {following} %",
-            threshold=f"{steps} %",
-            origin=origin or origin_of(rules, rules.origins.get("steps")),
+    if step.proposal.weight == following:  # else the gate has its own word on it
+        found.append(
+            Condition(
+                "order",
+                "order of steps",
+                "pass",
+                value=f"{weight} % → {following} %",
+                threshold=f"{steps} %",
+                origin=origin or origin_of(rules, rules.origins.get("steps")),
+            )
         )
-    )
     gate = gate_of(case.desk, standing, rules, step.proposal, step.pull)
     wish, auto = step.proposal.wish, rules.auto and weight > 0
     asked = f"by {code(wish.by)}" if wish else "nobody asked"

@@ -11,7 +11,7 @@ from bot.core.conditions import Condition, Gate
 from bot.core.problems import Declined
 from bot.core.rollout import clock, held, judge, origin_of
 from bot.core.text import code
-from bot.service import freezing, gating
+from bot.service import freezing, gating, overriding
 from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def gate_of(
     gate = judge(
         rules, proposal.before, since=gates.since or since, now=now, others=others, awaited=gates.awaited
     )
-    return gating.watched(gate)
+    return gating.watched(overriding.apply(desk, standing, proposal, gate))
 
 
 def _uncounted(rules: RuleSet, proposal: Proposal) -> tuple[Condition, ...]:

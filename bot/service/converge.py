@@ -20,7 +20,16 @@ from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
 from bot.core.witness import evidence_trailers
 from bot.ports import Actor, Check, Moved, Refused
-from bot.service import authority, concluding, failing, gating, overlapping, proposing, readback
+from bot.service import (
+    authority,
+    concluding,
+    failing,
+    gating,
+    overlapping,
+    overriding,
+    proposing,
+    readback,
+)
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.configuring import is_of_configuration
@@ -141,12 +150,13 @@ def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -
     """Close the bot's pull requests that the state on the base branch has overtaken."""
     kept = []
     back_open = any(o.proposal.kind == "rollback" and _is_current(o, standing) for o in ours)
+    skip = None if back_open else overriding.skipping(desk, standing, ours)
     for one in ours:
-        why = _overtaken(one, standing, back_open=back_open)
+        why = None if one is skip else _overtaken(one, standing, back_open=back_open, skip=skip)
         if why is None:
             kept.append(one)
         else:
-            proposing.close(desk, one, why[0], text=why[1])
+            proposing.close(desk, _without_words(one) if why[0] == "skipped" else one, why[0], text=why[1])
             old = next((r for r in standing.records if r.rollout == one.proposal.rollout), None)
             if why[0] == "superseded" and old is not None:
                 overlapping.tell_merged_anyway(desk, standing, one)
@@ -154,12 +164,21 @@ def _without_leftovers(desk: Desk, standing: Standing, ours: tuple[Ours, ...]) -
     return tuple(kept)
 
 
+def _without_words(one: Ours) -> Ours:
+    """Give a step without the commands that let another one take its place: their outcome is that one's."""
+    said = {word.to for word in one.proposal.overrides}
+    seen = tuple(key for key in one.proposal.seen if key not in said)
+    return replace(one, proposal=replace(one.proposal, seen=seen))
+
+
 def _is_current(one: Ours, standing: Standing) -> bool:
     record = standing.rollout.record
     return record is not None and record.rollout == one.proposal.rollout
 
 
-def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, str] | None:
+def _overtaken(
+    one: Ours, standing: Standing, *, back_open: bool, skip: Ours | None
+) -> tuple[str, str] | None:
     kind, rollout = one.proposal.kind, standing.rollout
     if kind == "start":
         return None
@@ -174,8 +193,14 @@ def _overtaken(one: Ours, standing: Standing, *, back_open: bool) -> tuple[str, 
         return "rollback", "Closed: the rollout is being rolled back."
     if one.proposal.closed == proposing.CANCELLED:
         return proposing.CANCELLED, "Closed: the rollout was cancelled; traffic stays as it is."
+    if skip is not None:
+        text = f"Closed: #{skip.pull.number} goes to {skip.proposal.weight} % instead; two people said so."
+        return "skipped", text
     if rollout.phase is Phase.DRIFTED or one.proposal.weight == rollout.next_weight:
         return None
+    if one.proposal.overrides and one.proposal.weight > (rollout.next_weight or rollout.weight):
+        text = "Closed: what two people said about it does not stand any more. `/resume` goes on with the next step."
+        return "unskipped", text
     return "overtaken", f"Closed: the candidate has {rollout.weight} % already."
 
 
@@ -183,7 +208,8 @@ def _next_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], *, merges
     record, weight = standing.rollout.record, standing.rollout.next_weight
     if record is None or weight is None:
         return Progress(standing)
-    step = next((o for o in ours if o.proposal.kind == "step" and o.proposal.weight == weight), None)
+    # Where two people left steps out, the step that leaves them out is the only one left.
+    step = next((o for o in ours if o.proposal.kind == "step"), None)
     if step is None:
         branch = naming.step_branch(record.rollout, weight)
         latest = next(iter(proposing.from_branch(desk, branch)), None)
@@ -324,8 +350,10 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
     else:
         origin = origin_of(rules, rules.origins.get("auto")).strip("`")
         authority.record_rule(desk, "promote", standing.service, "all rules to pass", origin)
-    witness = "".join(f"\n{line}" for line in evidence_trailers(gate.measured))
-    message = f"Bake time is over; nothing holds the rollout.\n\n{who}{witness}"
+    lines = (*overriding.trailers(gate), *evidence_trailers(gate.measured))
+    aside = any(c.verdict == "overridden" for c in gate.conditions)
+    passed = "Two people set rules aside" if aside else "Bake time is over; nothing holds the rollout"
+    message = "\n".join((f"{passed}.", "", who, *lines))
     title = f"{step.pull.title} (#{step.pull.number})"
     try:
         desk.repo.merge(step.pull.number, sha=step.pull.head_sha, title=title, message=message)

@@ -67,6 +67,11 @@ def end(case: Case, record: Record, standing: Standing) -> Outcome:
     key = case.scene.key
     if step.proposal.closed == "cancelled" and key not in step.proposal.seen:
         return case.outcome("already", "already", f"The rollout of {name} is cancelled already.", record)
+    following = standing.rollout.next_weight
+    if following is not None and step.proposal.weight != following:
+        # Two people have let this step leave others out: of the first of those it is asked what became of the rollout.
+        for left in proposing.from_branch(desk, naming.step_branch(record.rollout, following))[:1]:
+            proposing.rewrite(desk, left, replace(left.proposal, closed="cancelled"))
     if step.pull.state == "open":
         proposing.close(
             desk,

@@ -35,7 +35,12 @@ if TYPE_CHECKING:
 LABEL = "canary"
 _LINK = re.compile(r"\[([^\[\]]{1,200})\]\(https?://[^() ]{1,500}\)", re.ASCII)
 CANCELLED = "cancelled"
-_INSTEAD = {"superseded": "superseded", "rollback": "rollback-open", "overtaken": "already"}
+_INSTEAD = {
+    "superseded": "superseded",
+    "skipped": "superseded",
+    "rollback": "rollback-open",
+    "overtaken": "already",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +301,8 @@ def answer_again(desk: Desk, step: Ours, outcome: Outcome) -> None:
     waiting = {wish.to, *step.proposal.seen} - {desk.answering} if wish is not None else set()
     if wish is None or not waiting:
         return
-    for number in dict.fromkeys((wish.pull, step.pull.number, step.proposal.pull)):
+    said = (word.pull for word in step.proposal.overrides)
+    for number in dict.fromkeys((wish.pull, step.pull.number, step.proposal.pull, *said)):
         comments = desk.repo.comments(number)
         authors = {f"{c.kind}/{c.id}": c.author.login for c in comments} | {wish.to: wish.by}
         for comment in comments:

@@ -36,6 +36,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
     rules: RuleSet,
     weight: int,
     resumed: Proposal | None = None,
+    instead_of: Proposal | None = None,
 ) -> Ours:
     """Open the pull request of the next step, with its checks.
 
@@ -47,6 +48,7 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         weight: The step's.
         resumed: The value of the closed pull request that the new one replaces, with the command that asked
             for it.
+        instead_of: The value of the open step that this one leaves out, because two people said so.
 
     Raises:
         Declined: The manifest cannot be edited so.
@@ -78,6 +80,16 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         same = resumed.adopted == proposal.adopted
         counted = (resumed.since if same else "") or proposal.since
         proposal = replace(proposal, hold=None, since=counted, seen=resumed.seen)
+    if instead_of is not None:
+        proposal = replace(
+            instead_of,
+            weight=weight,
+            before=proposal.before,
+            wish=None,
+            closed="",
+            state="",
+            seen=instead_of.seen,
+        )
     change = change_to(standing, weight, rules)
     gate = gate_of(desk, standing, rules, proposal, None)
     proposal, body = page_of(desk, standing, rules, proposal, change, gate)

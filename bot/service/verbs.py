@@ -16,7 +16,7 @@ from bot.core.problems import Declined, Problem
 from bot.core.rollout import Phase, rollback_record, rolled_back, step_above
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
-from bot.service import proposing
+from bot.service import overriding, proposing
 from bot.service.checks import quiet_checks
 from bot.service.configuring import is_of_configuration
 from bot.service.converge import Progress, converge
@@ -103,7 +103,11 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     record = need_rollout(case, standing)
     if standing.rollout.phase is Phase.DRIFTED:
         raise drifted(standing)
-    _check_order(command, record, standing.rollout.next_weight)
+    if command.overrides and not case.desk.rehearsal:
+        from bot.service.insisting import insist  # noqa: PLC0415 - ``insisting`` builds on this layer
+
+        return insist(case, command, standing, record)
+    _check_order(command, record, _target(case, command, standing))
     if case.desk.rehearsal:
         return _would_step(case, standing, record)
     progress = converge(case.desk, case.service)
@@ -114,11 +118,12 @@ def promote(case: Case, command: c.Promote) -> Outcome:
         raise progress.problem
     if step is None or step.pull.state != "open":
         raise no_step(case, standing, step)
+    _check_order(command, record, step.proposal.weight)  # two people may have set the order aside
     step = _with_wish(case, step)
     progress = converge(case.desk, case.service)
     if step.pull.number in progress.merged:
         return merged_outcome(case, standing, step.pull.number)
-    return _remembered(case, progress, step, record)
+    return remembered(case, progress, step, record)
 
 
 def _would_step(case: Case, standing: Standing, record: Record) -> Outcome:
@@ -158,6 +163,15 @@ def _check_place(case: Case) -> None:
                 "Merge it.",
             )
         )
+
+
+def _target(case: Case, command: c.Promote, standing: Standing) -> int | None:
+    """Give the share of the next step, or of the open one that two people let leave others out."""
+    following = standing.rollout.next_weight
+    if command.to in {"next", following} or case.desk.rehearsal:
+        return following
+    skip = overriding.skipping(case.desk, standing, proposing.open_for(case.desk, case.service))
+    return following if skip is None else skip.proposal.weight
 
 
 def _check_order(command: c.Promote, record: Record, target: int | None) -> None:
@@ -204,7 +218,8 @@ def merged_outcome(case: Case, before: Standing, number: int) -> Outcome:
     return case.outcome("done", "applied", text, record, pull=number)
 
 
-def _remembered(case: Case, progress: Progress, step: Ours, record: Record) -> Outcome:
+def remembered(case: Case, progress: Progress, step: Ours, record: Record) -> Outcome:
+    """Say that a promotion is remembered, and what it waits for."""
     reasons = progress.gate.reasons if progress.gate is not None else ()
     lines = "\n".join(f"- {r}" for r in reasons)
     head = f"Remembered: #{step.pull.number} ({step.proposal.weight} %) merges when the rules pass."

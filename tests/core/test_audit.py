@@ -302,6 +302,24 @@ class TestWho:
         assert (move.promoted_by, move.promoted_comment) == (promoted, comment)
 
     @pytest.mark.parametrize(
+        ("body", "overrides"),
+        [
+            pytest.param("Canary-Override: bake by ada and kim", ("bake by ada and kim",), id="one"),
+            pytest.param(
+                "Canary-Override: bake by ada and kim\nCanary-Override: steps by ada and bob",
+                ("bake by ada and kim", "steps by ada and bob"),
+                id="two",
+            ),
+            pytest.param("Canary-Override: hold by ada and kim", (), id="no rule that can be"),
+            pytest.param("Canary-Override: bake by ada", (), id="one person"),
+            pytest.param("said Canary-Override: bake by ada and kim", (), id="within a sentence"),
+        ],
+    )
+    def test_overrides(self, body: str, overrides: tuple[str, ...]) -> None:
+        move = move_of(Landed("0" * 40, NOON, "mona", "GitHub", f"x (#1)\n\n{body}\n", is_merge=True))
+        assert move.overrides == overrides
+
+    @pytest.mark.parametrize(
         ("author", "committer", "is_merge", "who"),
         [
             pytest.param("Mona L", "GitHub", True, "Mona L", id="the button: the merge's author"),

@@ -97,6 +97,17 @@ FORMS = [
         Hold("checkout", timedelta(minutes=30), "db"),
         id="hold with all parts",
     ),
+    pytest.param(
+        "/promote --override freeze -- db",
+        Promote(overrides=("freeze",), reason="db"),
+        id="promote with an override",
+    ),
+    pytest.param(
+        "/promote checkout full --override steps --override bake -- a -- b",
+        Promote("checkout", "full", ("steps", "bake"), "a -- b"),
+        id="promote with two overrides",
+    ),
+    pytest.param("/canary 25 --again", Canary(weights=(25,), again=True), id="start what was rolled back"),
     pytest.param("/canary freeze", Freeze(), id="freeze everything"),
     pytest.param("/canary freeze all", Freeze("all"), id="freeze everything by name"),
     pytest.param(
@@ -186,6 +197,31 @@ class TestForms:
             pytest.param("/hold for 2h30", "bad-duration", id="unit missing at the end"),
             pytest.param("/hold for 30m2h", "bad-duration", id="units out of order"),
             pytest.param("/hold for 02:00", "bad-duration", id="clock time"),
+            pytest.param("/promote --override freeze", "reason-missing", id="override without a reason"),
+            pytest.param(
+                "/promote --override freeze --", "reason-missing", id="override with an empty reason"
+            ),
+            pytest.param("/promote --override -- x", "argument-missing", id="override without a rule"),
+            pytest.param("/promote --override frost -- x", "unknown-rule", id="override of no rule"),
+            pytest.param("/promote --override FREEZE -- x", "unknown-rule", id="override in capitals"),
+            pytest.param(
+                "/promote --override=freeze -- x", "unknown-option", id="override with an equals sign"
+            ),
+            pytest.param("/promote --overide freeze -- x", "unknown-option", id="override mistyped"),
+            pytest.param("/promote -override freeze -- x", "unknown-option", id="override with one hyphen"),
+            pytest.param("/promote —override freeze -- x", "unexpected-text", id="override with a long dash"),
+            pytest.param(
+                "/promote --override bake --override bake -- x", "unexpected-text", id="override twice"
+            ),
+            pytest.param("/promote -- x", "unknown-option", id="a reason without an override"),
+            pytest.param("/promote -- --override bake", "unknown-option", id="an override behind the dashes"),
+            pytest.param(
+                "/rollback --override freeze -- x", "unknown-option", id="rollback needs no override"
+            ),
+            pytest.param("/canary 25 --again --again", "unexpected-text", id="again twice"),
+            pytest.param("/canary 25 --agian", "unknown-option", id="again mistyped"),
+            pytest.param("/canary 25 -- --again", "unknown-option", id="again behind dashes"),
+            pytest.param("/canary plan 25 --again", "unknown-option", id="again of another verb"),
             pytest.param("/canary freeze 2h", "unexpected-text", id="freeze without for"),
             pytest.param("/canary freeze for 2", "bad-duration", id="freeze without a unit"),
             pytest.param("/canary freeze – why", "unexpected-text", id="freeze with a long dash"),

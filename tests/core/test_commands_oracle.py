@@ -31,6 +31,7 @@ ONE = {
     **dict.fromkeys(("resume", "unfreeze", "status", "why", "cancel", "adopt", "retry"), rf"(?:{NAME})?"),
 }
 OPTION = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)")
+RULES = {"freeze", "bake", "gates", "steps", "approvals"}
 RESERVED = {"promote": ("next", "full"), "hold": ("for",), "freeze": ("for",)}
 ITEMS = ("traffic", "tag", "untag")
 SHORT = ("promote", "rollback", "hold", "resume", *ITEMS)
@@ -50,6 +51,21 @@ def runs(line: str) -> bool:
         return bool(rest)
     if verb in ("rollback", "hold", "freeze") and "--" in rest:
         rest = rest[: rest.index("--")]
+    if verb == "promote":
+        behind = rest.index("--") if "--" in rest else None
+        said, reason = rest[:behind], rest[len(rest[:behind]) + 1 :]
+        rules = [b for a, b in pairwise(said) if a == "--override"]
+        if rules:
+            if (
+                not reason
+                or said[-1] == "--override"
+                or not set(rules) <= RULES
+                or len(set(rules)) < len(rules)
+            ):
+                return False
+            rest = [w for i, w in enumerate(said) if "--override" not in (w, said[i - 1] if i else "")]
+    if verb == "canary" and rest.count("--again") == 1:
+        rest = [w for w in rest if w != "--again"]
     options = [(m[1], m[2]) for w in rest if (m := OPTION.fullmatch(w))]
     plain = [w for w in rest if not OPTION.fullmatch(w)]
     return (
@@ -120,6 +136,12 @@ WORDS = st.sampled_from(
             "--",
             "-x",
             "--5",
+            "--again",
+            "--override",
+            "--override",
+            "freeze",
+            "bake",
+            "-- x",
             "app=a",
             "service=a",
             "app=b",

@@ -108,6 +108,7 @@ class TestMergeMethods:
         ]
         assert (first["asked_by"], first["comment"], first["merged_by"]) == ("mona", 12, "mona")
         assert (second["promoted_by"], second["promoted_comment"], second["step"]) == ("hubot", 21, "2/3")
+        assert (first["overrides"], second["overrides"]) == ([], [])
         assert second["commit"] == last
         assert second["recorded_in"] not in {last, None}
         assert second["reason"] == "Asked for by mona."

@@ -239,7 +239,9 @@ def test_a_step_of_a_cancelled_rollout_that_is_opened_again(stage: Stage) -> Non
     stage.say(number, "/canary cancel")
     stage.notice(step.number, "closed-cancelled")
     head = stage.pull(step.number).head_sha
-    stage.run.world.create_branch(stage.repo, step.head_ref, at=head, by="mona")  # as GitHub's button restores it
+    stage.run.world.create_branch(
+        stage.repo, step.head_ref, at=head, by="mona"
+    )  # as GitHub's button restores it
     stage.run.world.reopen(stage.repo, step.number, by="mona")
     stage.settle()
     assert stage.pull(step.number).state == "closed"
