@@ -147,6 +147,20 @@ def state_of(split: Split, records: Iterable[Record]) -> Rollout:
     return Rollout(Phase.DONE if reached == ALL else Phase.ROLLING, record, reached)
 
 
+def turned_back(records: Iterable[Record], candidate: str) -> Record | None:
+    """Give the rollback that was the last word on a candidate, ``None`` where it was not the last or never came.
+
+    Names of revisions follow from their content; of a destination of a mesh or gateway, or of ``@latest``, the caller
+    does not ask.
+
+    Args:
+        records: Of the service, from the base branch's history, newest first.
+        candidate: The revision's name.
+    """
+    last = next((r for r in _counted(records) if r.candidate == candidate), None)
+    return last if last is not None and last.step == ROLLBACK else None
+
+
 def _counted(records: Iterable[Record]) -> Iterator[Record]:
     """Leave out what was taken back before the merge: it never moved traffic, and ends no other rollout."""
     taken_back: set[int] = set()
@@ -189,7 +203,13 @@ def step_record(rollout: Rollout, weight: int, *, requested_by: str, comment: in
     place = record.steps.index(weight) + 1
     adopted = "" if rollout.adopted is None else rollout.adopted.trailer
     return replace(
-        record, step=place, weight=weight, requested_by=requested_by, comment=comment, adopted=adopted
+        record,
+        step=place,
+        weight=weight,
+        requested_by=requested_by,
+        comment=comment,
+        adopted=adopted,
+        again=False,
     )
 
 
@@ -204,7 +224,9 @@ def is_outdated(record: Record, ended: Record) -> bool:
 
 def rollback_record(record: Record, *, requested_by: str, comment: int) -> Record:
     """Give the record of the commit that gives all traffic back."""
-    return replace(record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment, adopted="")
+    return replace(
+        record, step=ROLLBACK, weight=0, requested_by=requested_by, comment=comment, adopted="", again=False
+    )
 
 
 def rolled_back(split: Split, record: Record) -> Split:

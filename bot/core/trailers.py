@@ -75,6 +75,7 @@ class Record:
     the bot made the candidate's name for, empty where the name itself says so, or is a person's.
     ``adopted`` is ``<sha> by <login>`` where the step goes on from a hand edit that somebody accepted, else empty.
     ``cause`` is the rule that asked for a rollback that no person asked for, ``gate NAME``, empty for all else.
+    ``again`` says that the candidate was rolled back before, and that somebody wanted it all the same.
     """
 
     service: str
@@ -93,6 +94,7 @@ class Record:
     template: str = ""
     adopted: str = ""
     cause: str = ""
+    again: bool = False
 
     @property
     def pin(self) -> Pin | None:
@@ -129,6 +131,8 @@ class Record:
             lines["Adopted"] = self.adopted
         if self.cause:
             lines["Cause"] = self.cause
+        if self.again:
+            lines["Again"] = "yes"
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
         found = records(text)
         if len(found) != 1 or found[0].service != self.service or found[0].config != self.config:
@@ -292,6 +296,7 @@ def _record(group: dict[str, str]) -> Record | None:
         template=group.get("Template", ""),
         adopted=adopted if _ADOPTED.fullmatch(adopted := group.get("Adopted", "")) else "",
         cause=group.get("Cause", ""),
+        again=group.get("Again") == "yes",
     )
 
 

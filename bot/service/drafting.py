@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report, trailers
 from bot.core.legacy import LATEST
 from bot.core.problems import Declined, Problem
-from bot.core.rollout import Phase
+from bot.core.rollout import Phase, turned_back
 from bot.core.start import Started, StartFacts, start
 from bot.core.text import code
 from bot.core.traffic import Shape
@@ -118,6 +118,7 @@ def draft(case: Case, command: c.Canary) -> Draft:
             merged=merged,
         )
     )
+    started, warning = _tried_again(case, command, started, armed, standing, target)
     holder = owning.holder_of(target)
     sha = standing.tip if merged else scene.pull.head_sha
     owning.check_file(desk.repo, target, holder, scene.base, sha)
@@ -128,7 +129,45 @@ def draft(case: Case, command: c.Canary) -> Draft:
     need_record(started.record, target.place)
     cautions = owning.cautions(target, holder, started.split) + owning.left_unread(desk.repo, target, sha)
     waits = overlapping.note(desk, standing, scene.pull.number)
-    return Draft(target, origin, started, rules, content, cautions, waits)
+    return Draft(target, origin, started, rules, content, warning + cautions, waits)
+
+
+def _tried_again(  # noqa: PLR0917 - one question, its facts
+    case: Case, command: c.Canary, started: Started, armed: Record | None, standing: Standing, target: Held
+) -> tuple[Started, tuple[Problem, ...]]:
+    """See that nothing is tried again by mistake that was rolled back: the same name is the same content.
+
+    Raises:
+        Declined: ``rolled-back-before``, with the words to type.
+    """
+    record = started.record
+    back = rolled_back_before(standing, record)
+    if back is None:
+        return started, ()
+    known = armed is not None and armed.again and armed.candidate == record.candidate
+    problem = tell_rolled_back(record, back, typed(command, command.weights), case.service.base, target)
+    if not command.again and not known:
+        raise Declined(problem)
+    return replace(started, record=replace(record, again=True)), (replace(problem, remedy=""),)
+
+
+def rolled_back_before(standing: Standing, record: Record) -> Record | None:
+    """Give the rollback that was the last word on a rollout's candidate, where its name says what it is."""
+    weighted = standing.split.shape is Shape.WEIGHTS or bool(record.route)
+    if weighted or record.candidate == LATEST:
+        return None
+    return turned_back(standing.records, record.candidate)
+
+
+def tell_rolled_back(record: Record, back: Record, command: str, base: str, target: Held) -> Problem:
+    """Say when a candidate was rolled back, and what to type where it is meant all the same."""
+    who = f"the rules ({code(back.cause)})" if back.cause else code(back.requested_by)
+    return Problem(
+        "rolled-back-before",
+        f"{code(record.candidate)} was rolled back on {code(base)}, as {who} asked; its rollout began on #{back.pull}.",
+        f"Bring a new revision; or, if this one is meant again: {code(f'{command} --again')}.",
+        target.place,
+    )
 
 
 def _source(desk: Desk, pull: Pull) -> str:

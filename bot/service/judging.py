@@ -16,6 +16,7 @@ from bot.manifests import workload
 from bot.ports import Missing, Refused
 from bot.service import proposing
 from bot.service.comparing import held_at_origin, keeps_others, moves
+from bot.service.drafting import rolled_back_before, tell_rolled_back
 from bot.service.owning import by_a_program
 from bot.service.reading import Service, read_file
 
@@ -272,6 +273,8 @@ def _against_record(desk: Desk, pull: Pull, one: Touched, record: Record) -> Ite
             f"Bring the branch up to date with {code(pull.base_ref)}, and comment `/canary {record.weight}` again.",
             one.target.place,
         )
+    elif (back := _turned_back(desk, one, record)) is not None:
+        yield tell_rolled_back(record, back, f"/canary {record.weight}", pull.base_ref, one.target)
     elif not holds(version.split, record, record.weight):
         yield Problem(
             "drifted",
@@ -299,6 +302,17 @@ def _ended(desk: Desk, one: Touched) -> Record | None:
     except Declined:
         return None
     return rollout.record if rollout.phase is Phase.DONE else None
+
+
+def _turned_back(desk: Desk, one: Touched, record: Record) -> Record | None:
+    """Find a rollback of the candidate on the base branch, after the command that would begin its rollout."""
+    if record.step != 1 or record.again or one.before is None:
+        return None
+    try:
+        standing = desk.standing(replace(one.service, path=one.before.file.path))
+    except Declined:
+        return None  # the reply to a command says so; this pull request may be the cure
+    return rolled_back_before(standing, record)
 
 
 def _note(problem: Problem) -> str:

@@ -272,6 +272,7 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         stable=command.stable,
         candidate=command.candidate,
         route=command.route,
+        again=True,  # a plan only shows it
         line=command.line,
         source=command.source,
     )
