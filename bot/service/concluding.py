@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 def conclude(desk: Desk, standing: Standing, record: Record) -> None:
     """Write the end of a rollout on the pull request it began on, once, and delete its branches before."""
+    if desk.rehearsal:
+        return  # there is no pull request to say it on
     name = f"{standing.rollout.phase}-{record.rollout}"
     try:
         answers = [Answer.read(c.body) for c in desk.repo.comments(record.pull) if c.ours]

@@ -14,7 +14,7 @@ from bot.core.text import code
 from bot.core.traffic import Shape
 from bot.core.trailers import CANCEL
 from bot.manifests import workload
-from bot.service import overlapping, owning, proposing
+from bot.service import overlapping, owning, previewing, proposing
 from bot.service.desk import edited, need_record
 from bot.service.reading import Held, Touched, read_held, records_of_pull
 from bot.service.scene import Kind
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class Draft:
     """A planned first step: what is there, what shall be, under which rules, and what a reviewer should know.
 
-    ``waits`` says after which rollout it comes.
+    ``notes`` say after which rollout it comes, and where a candidate at 0 % is to be seen.
     """
 
     held: Held
@@ -43,7 +43,7 @@ class Draft:
     rules: RuleSet
     content: bytes
     cautions: tuple[Problem, ...] = ()
-    waits: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -128,8 +128,12 @@ def draft(case: Case, command: c.Canary) -> Draft:
     content = edited(target, started.split, started.template_name)
     need_record(started.record, target.place)
     cautions = owning.cautions(target, holder, started.split) + owning.left_unread(desk.repo, target, sha)
-    waits = overlapping.note(desk, standing, scene.pull.number)
-    return Draft(target, origin, started, rules, content, warning + cautions, waits)
+    first, split = started.record, started.split
+    seen = previewing.preview(desk, service.name, split, first.candidate) if first.weight == 0 else ""
+    notes = (overlapping.note(desk, standing, scene.pull.number), seen)
+    return Draft(
+        target, origin, started, rules, content, warning + cautions, tuple(note for note in notes if note)
+    )
 
 
 def _tried_again(  # noqa: PLR0917 - one question, its facts
@@ -289,7 +293,7 @@ def remarks(plan: Draft) -> list[str]:
             "is the candidate at once."
         )
     return [
-        *([plan.waits] if plan.waits else []),
+        *plan.notes,
         *([scale] if scale else []),
         *(f"**Note** · {report.problem_text(c, with_code=True)}" for c in plan.cautions),
     ]

@@ -15,7 +15,7 @@ from bot.core.text import code, code_block
 from bot.core.traffic import Shape
 from bot.manifests.diff import unified
 from bot.ports import Moved, Refused
-from bot.service import overlapping, proposing
+from bot.service import overlapping, previewing, proposing
 from bot.service.checks import plan_check
 from bot.service.committing import HeadMoved, check_own, twice, with_content
 from bot.service.converge import converge
@@ -129,8 +129,8 @@ def _armed_outcome(  # noqa: PLR0917 - one reply, its facts
         parts.append(report.diff_block(diff))
     if plan is not None:
         parts += remarks(plan)
-    if record.weight == 0 and split.shape is Shape.TARGETS:
-        parts.append(f"At 0 % only the tag's URL leads to {code(record.candidate)}.")
+    elif record.weight == 0 and split.shape is Shape.TARGETS:
+        parts.append(previewing.preview(case.desk, case.service.name, split, record.candidate))
     parts.append(f"Merging this pull request applies it. {after(case.desk, record, record.weight)}")
     parts.append(
         f"`/canary N` here changes the share, `/canary cancel` takes it back. {report.way_back(record)}"
@@ -204,7 +204,7 @@ def _start_after_merge(case: Case, command: c.Canary) -> Outcome:
         plan.rules,
         None,
         web_url=desk.repo.web_url,
-        remark=change.remark,
+        remark="\n\n".join((change.remark, *plan.notes)).strip(),
         starts_workflows=desk.repo.starts_workflows,
     )
     title = f"{service.name}: start {record.candidate} at {record.weight} %"

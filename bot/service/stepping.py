@@ -12,7 +12,7 @@ from bot.core.outcome import Outcome
 from bot.core.rollout import moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
-from bot.service import proposing
+from bot.service import previewing, proposing
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
 from bot.service.desk import after
@@ -112,6 +112,9 @@ def page_of(  # noqa: PLR0917 - one page, its facts
     fixed = replace(proposal, state="", wish=None, seen=())
     state = evidence.digest(gate, fixed, change.record, standing.split, change.split)
     proposal = replace(proposal, state=state)
+    record, name = change.record, standing.service.name
+    at_0 = proposal.before == 0
+    seen = previewing.preview(desk, name, standing.split, record.candidate) if at_0 else ""
     return proposal, report.step_body(
         proposal,
         change.record,
@@ -120,7 +123,7 @@ def page_of(  # noqa: PLR0917 - one page, its facts
         rules,
         gate,
         web_url=desk.repo.web_url,
-        remark=change.remark,
+        remark=f"{change.remark}\n\n{seen}".strip(),
         starts_workflows=desk.repo.starts_workflows,
     )
 

@@ -177,7 +177,7 @@ class TestMissed:
     ) -> None:
         right = moving.to_weight
 
-        def to_weight(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+        def to_weight(split: Split, *, stable: str, candidate: str, weight: int, **_: bool) -> Split:
             return right(split, stable=stable, candidate=candidate, weight=weight - 1)
 
         monkeypatch.setattr(moving, "to_weight", to_weight)
@@ -192,7 +192,7 @@ class TestMissed:
     ) -> None:
         right = moving.to_weight
 
-        def to_weight(split: Split, *, stable: str, candidate: str, weight: int) -> Split:
+        def to_weight(split: Split, *, stable: str, candidate: str, weight: int, **_: bool) -> Split:
             return right(split, stable=stable, candidate=candidate, weight=weight - 1)
 
         monkeypatch.setattr(moving, "to_weight", to_weight)
