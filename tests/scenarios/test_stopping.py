@@ -200,7 +200,7 @@ def test_a_canary_again_after_a_rollback(stage: Stage) -> None:
     stage.notice(step.number, "closed-rollback")
     stage.merge(stage.step().number)
     stage.notice(number, "rolled-back-")
-    first = stage.say(number, "/canary 10")
+    first = stage.say(number, "/canary 10 --again")
     assert first.code == "proposed"
     start = stage.step()
     assert stage.split(start.head_ref) == {"customer-v3": 90, "customer-v4": 10}
