@@ -265,8 +265,8 @@ class Refused(Exception):  # noqa: N818 - an answer
 class Signals(Protocol):
     """What others say on a commit of one repository."""
 
-    def checks_of(self, sha: str) -> tuple[Signal, ...]:
-        """Give the latest check runs of all Apps, and the latest commit status of each context.
+    def checks_of(self, sha: str, *, statuses: bool = True) -> tuple[Signal, ...]:
+        """Give the latest check runs of all Apps, and with ``statuses`` the latest commit status of each context.
 
         Raises ``OutsideFailure``, and ``Missing`` or ``Refused`` where the App may not read them.
         """

@@ -270,7 +270,7 @@ class WorkTree:
             return ()
         return self.git.log(at, limit=limit)
 
-    def checks_of(self, sha: str) -> tuple[Signal, ...]:  # noqa: ARG002 - the port's
+    def checks_of(self, sha: str, *, statuses: bool = True) -> tuple[Signal, ...]:  # noqa: ARG002 - the port's
         """Offline there are none."""
         return ()
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bot.ports import Role
 from bot.sandbox import shapes
 from bot.sandbox.base import FORBIDDEN, locked
+from bot.sandbox.deployments import Deployments
 from bot.sandbox.errors import ApiError, invalid, not_found
 from bot.sandbox.model import CheckRun, CheckSuite
-from bot.sandbox.statuses import Statuses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ ACTION_LIMITS = {"label": 20, "description": 40, "identifier": 20}  # characters
 WORST = ("failure", "timed_out", "action_required", "cancelled", "stale", "success", "neutral", "skipped")
 
 
-class Checks(Statuses):
+class Checks(Deployments):
     """Check runs of Apps."""
 
     def __init__(self, clock: SandboxClock, root: Path) -> None:

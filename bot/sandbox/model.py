@@ -157,6 +157,31 @@ class CommitStatus:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DeploymentStatus:
+    """How a deployment went; the newest counts."""
+
+    id: int
+    state: str
+    description: str
+    creator: Account
+    created_at: datetime
+
+
+@dataclass(slots=True)
+class Deployment:
+    """A request to bring the commit ``sha`` to an environment. ``statuses`` are in the order of their coming."""
+
+    id: int
+    sha: str
+    ref: str
+    environment: str
+    description: str | None
+    creator: Account
+    created_at: datetime
+    statuses: list[DeploymentStatus] = field(default_factory=list)
+
+
 @dataclass(slots=True)
 class CheckSuite:
     """All check runs of an App on a commit. ``rerequested`` until the App reports again."""
@@ -271,6 +296,7 @@ class Repository:
     labels: dict[str, Label] = field(default_factory=dict)
     checks: list[CheckRun] = field(default_factory=list)
     statuses: list[CommitStatus] = field(default_factory=list)
+    deployments: list[Deployment] = field(default_factory=list)
     last_number: int = 0
     allow_auto_merge: bool = False
     delete_branch_on_merge: bool = False

@@ -25,6 +25,7 @@ from bot.sandbox import (
     rest_apps,
     rest_checks,
     rest_code,
+    rest_deployments,
     rest_pulls,
     rest_rules,
     rest_statuses,
@@ -53,7 +54,7 @@ ENTERPRISE = "/api/v3"
 # What belongs to a commit or branch comes before the commit or branch itself, whose name may hold slashes.
 TABLES = (
     *(rest_apps.table, rest_pulls.table, rest_talk.table, rest_checks.table, rest_statuses.table),
-    *(rest_rules.table, rest_teams.table, rest_code.table),
+    *(rest_deployments.table, rest_rules.table, rest_teams.table, rest_code.table),
 )
 GRACE = 1.0  # seconds that requests have when the server stops
 _ROUTE = "sandbox_route"

@@ -285,6 +285,10 @@ def _checks(player: Player) -> None:
     ask("mona", "POST", f"{R}/statuses/{sha}", status)
     ask("mona", "GET", f"{R}/commits/{sha}/statuses")
     ask("mona", "GET", f"{R}/commits/{sha}/status")
+    made = ask("mona", "POST", f"{R}/deployments", {"ref": sha, "environment": "production"})
+    ask("mona", "POST", f"{R}/deployments/{made['id']}/statuses", {"state": "success"})
+    ask("mona", "GET", f"{R}/deployments?sha={sha}&environment=production&per_page=1")
+    ask("mona", "GET", f"{R}/deployments/{made['id']}/statuses?per_page=1")
 
 
 def _rules(player: Player) -> None:

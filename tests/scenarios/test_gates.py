@@ -212,3 +212,157 @@ def test_redelivery_and_reordering_make_one_rollback(stage: Stage) -> None:
     backs = [p for p in stage.run.world.pulls(stage.repo) if p.head_ref.endswith("/rollback")]
     assert len(backs) == 1
     assert stage.read("main", PATH).count(b"percent: 100") == 1
+
+
+ERRORS = """\
+services: {customer: {gates: [errors]}}
+gates:
+  errors: {query: 'errors{revision="{candidate}"}', max: 0.01, unit: ratio}
+"""
+
+
+class TestHold:
+    """`on-fail: hold`, the default, with a gate of the repository's own file."""
+
+    def held(self, stage: Stage) -> int:
+        stage.measure(errors=0.002)
+        stage.configure(ERRORS)
+        begin(stage)
+        step = stage.step().number
+        stage.measure(errors=0.024)
+        stage.later(minutes=1)
+        return step
+
+    def test_the_numbers_are_told_once_and_the_check_is_red(self, stage: Stage) -> None:
+        step = self.held(stage)
+        notice = stage.notice(step, "gate-failed")
+        assert "2.4 % is more than 1 %" in notice.text
+        assert "**on hold** at 25 %" in notice.text
+        for _ in range(3):
+            stage.later(minutes=10)
+            sweep(stage)
+        conclusion, title = stage.check(step, "canary / gate")
+        assert (conclusion, title) == ("failure", "Gate errors: 2.4 % is more than 1 %.")
+        assert stage.split() == {"customer-v3": 75, "customer-v4": 25}
+
+    @pytest.mark.parametrize("words", ["/resume", "/canary retry"])
+    def test_it_is_judged_again_by_a_word_and_held_again(self, stage: Stage, words: str) -> None:
+        step = self.held(stage)
+        stage.notice(step, "gate-failed-0")
+        assert "2.4 % is more than 1 %" in stage.say(step, words).text
+        stage.notice(step, "gate-failed-1")
+        stage.measure(errors=0.0)
+        reply = stage.say(step, words)
+        assert "more than" not in reply.text
+        stage.later(minutes=31)
+        assert stage.check(step, "canary / gate")[0] == "success"
+
+    def test_a_gate_that_recovers_goes_on_by_a_word_only(self, stage: Stage) -> None:
+        step = self.held(stage)
+        stage.notice(step, "gate-failed")
+        stage.measure(errors=0.0)
+        stage.later(hours=1)
+        assert stage.check(step, "canary / gate")[0] is None
+        assert "`/resume` judges again" in stage.say(step, "/canary status").text
+
+    def test_a_person_may_merge_all_the_same_and_the_next_step_is_held(self, stage: Stage) -> None:
+        step = self.held(stage)
+        stage.notice(step, "gate-failed")
+        stage.merge(step)
+        assert stage.split()["customer-v4"] == 50
+        assert "before its rules passed" in stage.say(stage.step().number, "/canary status").text
+
+    def test_origin_is_the_line_of_the_repository(self, stage: Stage) -> None:
+        stage.measure(errors=0.002)
+        stage.configure(ERRORS)
+        number = begin(stage)
+        rows = stage.say(number, "/canary why").text.splitlines()
+        row = next(row for row in rows if row.startswith("| gate errors |"))
+        assert row.endswith(":4` |")
+        assert "`.github/canary.yaml@" in row
+
+
+LIVE = """\
+services: {customer: {gates: [live]}}
+gates:
+  live: {live: argocd, namespace: argocd, object: shop}
+"""
+
+
+class TestLive:
+    """Bake counts from the moment the cluster has the merged commit."""
+
+    def test_merged_and_not_yet_live(self, stage: Stage) -> None:
+        stage.configure(LIVE)
+        begin(stage)
+        stage.later(minutes=40)
+        step = stage.step().number
+        conclusion, title = stage.check(step, "canary / gate")
+        assert conclusion is None
+        assert title.startswith("Merged, not yet live")
+        stage.measure(live=stage.run.clock.now())
+        stage.later(minutes=20)
+        assert stage.check(step, "canary / gate")[1].startswith("Baking: ")
+        stage.later(minutes=11)
+        assert stage.check(step, "canary / gate")[0] == "success"
+
+    def test_merged_before_it_was_live_is_early(self, stage: Stage) -> None:
+        stage.configure(LIVE)
+        begin(stage)
+        stage.later(minutes=40)
+        stage.merge(stage.step().number)
+        assert "before its rules passed" in stage.say(stage.step().number, "/canary status").text
+
+    def test_commits_behind_it_that_keep_the_split_count(self, stage: Stage) -> None:
+        stage.configure(LIVE)
+        begin(stage)
+        merged = stage.run.world.log(stage.repo, "main")[0].sha
+        kept = stage.run.world.commit(stage.repo, "main", {"README.md": b"More\n"}, "Words", by="ada")
+        stage.settle()
+        stage.later(minutes=1)
+        _, _, about = stage.answers.asked[stage.repo][-1]
+        assert about.wanted.commits == (merged, kept)
+        assert (about.wanted.weight, about.wanted.candidate) == (25, "customer-v4")
+
+
+class TestGitHub:
+    """Named checks of the merged commit, by the App that must have made them."""
+
+    def test_waits_fails_and_passes(self, stage: Stage) -> None:
+        text = "services: {customer: {gates: [e2e]}}\ngates:\n  e2e: {checks: [e2e], app: our-ci}\n"
+        stage.configure(text)
+        begin(stage)
+        stage.later(minutes=31)
+        step = stage.step().number
+        assert "is not there yet" in stage.check(step, "canary / gate")[1]
+        ci = stage.run.world.create_app("our-ci", "a secret of another App, long enough")
+        merged = stage.run.world.log(stage.repo, "main")[0].sha
+        run = {"name": "e2e", "head_sha": merged, "status": "completed"}
+        stage.run.world.create_check(stage.repo, ci, run | {"conclusion": "success"})
+        stage.later(minutes=1)
+        assert stage.check(step, "canary / gate")[0] == "success"
+        stage.run.world.create_check(stage.repo, ci, run | {"conclusion": "failure"})
+        stage.later(minutes=5)
+        assert "says failure" in stage.check(step, "canary / gate")[1]
+        stage.notice(step, "gate-failed")
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        "{query: up, max: 1, server: 'http://169.254.169.254/'}",
+        "{query: up, max: 1, server: 169.254.169.254}",
+        "{query: up, max: 1, server: '2130706433'}",
+        "{http: 'https://metadata.google.internal/'}",
+        "{live: knative, cluster: '[::1]:6443'}",
+    ],
+)
+def test_a_configuration_that_names_a_host_is_refused(stage: Stage, gate: str) -> None:
+    """Row 64 of the threats: the operator's list decides, and nothing is asked."""
+    stage.configure(f"gates:\n  errors: {gate}\nservices: {{customer: {{gates: [errors]}}}}\n")
+    number = stage.feature()
+    reply = stage.say(number, "/canary 25")
+    assert reply.code == "config-invalid"
+    assert "a host that is not on the operator's list" in reply.text
+    assert ".github/canary.yaml:3" in reply.text
+    assert stage.answers.asked[stage.repo] == []

@@ -374,9 +374,9 @@ class Reading:
             self._memory.histories.put(key, found)
         return found
 
-    def checks_of(self, sha: str) -> tuple[Signal, ...]:
-        """Give the latest check runs of all Apps, and the latest status of each context."""
-        return self._signals().checks_of(sha)
+    def checks_of(self, sha: str, *, statuses: bool = True) -> tuple[Signal, ...]:
+        """Give the latest check runs of all Apps, and with ``statuses`` the latest status of each context."""
+        return self._signals().checks_of(sha, statuses=statuses)
 
     def deployment_of(self, sha: str, environment: str) -> Signal | None:
         """Give the state of the newest deployment of a commit to an environment."""

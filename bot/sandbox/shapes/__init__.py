@@ -31,7 +31,14 @@ from bot.sandbox.shapes.history import (
     ref_shape,
     tree_shape,
 )
-from bot.sandbox.shapes.reports import check_shape, combined_status_shape, status_shape, suite_shape
+from bot.sandbox.shapes.reports import (
+    check_shape,
+    combined_status_shape,
+    deployment_shape,
+    deployment_status_shape,
+    status_shape,
+    suite_shape,
+)
 from bot.sandbox.shapes.rules import (
     branch_protection_shape,
     protection_shape,
@@ -50,6 +57,8 @@ __all__ = [
     "comment_shape",
     "commit_shape",
     "content_shape",
+    "deployment_shape",
+    "deployment_status_shape",
     "diff_shape",
     "git_commit_shape",
     "installation_shape",

@@ -1,4 +1,4 @@
-"""Check runs, check suites and commit statuses as JSON."""
+"""Check runs, check suites, commit statuses and deployments as JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ if TYPE_CHECKING:
 
     from bot.sandbox.base import Urls
     from bot.sandbox.checks import Checks
-    from bot.sandbox.model import CheckRun, CheckSuite, CommitStatus, Pull, Repository
+    from bot.sandbox.model import (
+        CheckRun,
+        CheckSuite,
+        CommitStatus,
+        Deployment,
+        DeploymentStatus,
+        Pull,
+        Repository,
+    )
 
 Json = dict[str, Any]
 
@@ -32,6 +40,56 @@ def status_shape(repository: Repository, status: CommitStatus, urls: Urls, *, sh
         "updated_at": stamp(status.created_at),
     }
     return shape if short else shape | {"creator": creator}
+
+
+def deployment_shape(repository: Repository, deployment: Deployment, urls: Urls) -> Json:
+    """Give a deployment as ``deployment``."""
+    api = f"{urls.api}/repos/{repository.full_name}"
+    return {
+        "url": f"{api}/deployments/{deployment.id}",
+        "id": deployment.id,
+        "node_id": f"DE_{deployment.id}",
+        "sha": deployment.sha,
+        "ref": deployment.ref,
+        "task": "deploy",
+        "payload": {},
+        "original_environment": deployment.environment,
+        "environment": deployment.environment,
+        "description": deployment.description,
+        "creator": account_shape(deployment.creator, urls),
+        "created_at": stamp(deployment.created_at),
+        "updated_at": stamp(deployment.created_at),
+        "statuses_url": f"{api}/deployments/{deployment.id}/statuses",
+        "repository_url": api,
+        "performed_via_github_app": None,
+        "transient_environment": False,
+        "production_environment": deployment.environment == "production",
+    }
+
+
+def deployment_status_shape(
+    repository: Repository, deployment: Deployment, status: DeploymentStatus, urls: Urls
+) -> Json:
+    """Give how a deployment went as ``deployment-status``."""
+    api = f"{urls.api}/repos/{repository.full_name}"
+    here = f"{api}/deployments/{deployment.id}"
+    return {
+        "url": f"{here}/statuses/{status.id}",
+        "id": status.id,
+        "node_id": f"DES_{status.id}",
+        "state": status.state,
+        "creator": account_shape(status.creator, urls),
+        "description": status.description,
+        "environment": deployment.environment,
+        "target_url": "",
+        "created_at": stamp(status.created_at),
+        "updated_at": stamp(status.created_at),
+        "deployment_url": here,
+        "repository_url": api,
+        "performed_via_github_app": None,
+        "environment_url": "",
+        "log_url": "",
+    }
 
 
 def combined_status_shape(
