@@ -50,6 +50,7 @@ MOST_COMMITS = 250  # of a pull request, as on GitHub
 
 # The paths that the bot reads and writes on GitHub: ``reference/reliability.md`` T30.
 _PLAIN = re.compile(r"[ -\[\]-~]{1,1024}", re.ASCII)
+_CONFIG_FOLDER = ".github"  # at the root
 _PLAIN_CONFIG = ".github/canary.yaml"
 
 
@@ -114,6 +115,7 @@ class WorkTree:
         self._made: dict[str, dict[str, bytes]] = {self._head: {}}
         self._read: dict[str, bytes] = {}
         self._trees: dict[str, Tree] = {}
+        self._commits = {base.tip, base.fork} if base is not None else set()
         self._branches: dict[str, str] = {}
         self._pulls: list[Pull] = []
 
@@ -187,18 +189,24 @@ class WorkTree:
 
     def file(self, path: str, sha: str) -> File | None:
         """Give a file at a commit or in the working tree. Raises ``Refused``, and ``Declined`` when too large."""
-        _check_plain(path)
+        _check_plain(path, committed=sha not in self._made)
         content: bytes | None = None
         if sha in self._made:
             content = self._made[sha].get(path)
             if content is None:
                 content = self._on_disk(path, keep=True)
-        elif sha != NOTHING and self.git is not None:
+        elif sha != NOTHING and self.git is not None and self._is_here(sha):
             entry = self.git.entry(path, sha)
             if entry is not None and entry[0] in {LINK, SUBMODULE, FOLDER}:
                 raise Refused("Not a plain file.")
             content = entry[1] if entry is not None else None
         return None if content is None else File(path, content, hashlib.sha256(content).hexdigest())
+
+    def _is_here(self, sha: str) -> bool:
+        """Whether a commit is in this clone: a rollout's record may name one of a history that was rewritten."""
+        if sha not in self._commits and self.git is not None and self.git.commit(sha) is not None:
+            self._commits.add(sha)
+        return sha in self._commits
 
     def organisation_file(self, path: str, sha: str = "") -> OrganisationFile | None:  # noqa: ARG002 - the port's
         """Offline there is no organisation; ``canary rules check --organisation`` looks at its file."""
@@ -490,14 +498,12 @@ class Here:
         return ((0, self._tree.name),)
 
 
-def _check_plain(path: str) -> None:
+def _check_plain(path: str, *, committed: bool) -> None:
+    """Refuse what the bot does not read: in ``.github`` only the configuration, and rule sets of a commit."""
     parts = path.split("/")
-    own = any(part.casefold().startswith(".git") for part in parts)
-    if (
-        (own and path != _PLAIN_CONFIG)
-        or any(p in {"", ".", ".."} for p in parts)
-        or not _PLAIN.fullmatch(path)
-    ):
+    inner = parts[1:] if parts[0] == _CONFIG_FOLDER and (committed or path == _PLAIN_CONFIG) else parts
+    own = any(part.casefold().startswith(".git") for part in inner)
+    if own or any(p in {"", ".", ".."} for p in parts) or not _PLAIN.fullmatch(path):
         raise Refused("Path refused: it is not a plain path inside the repository.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
@@ -91,9 +92,10 @@ def _steps(desk: Desk, standing: Standing, record: Record, found: tuple[Ours, ..
     forward = [one for one in merged if one.proposal.kind != "rollback"]
     steps: list[Past] = []
     if not forward or forward[0].proposal.kind == "step":
-        first = desk.repo.pull(record.pull)
-        if first.merged_at is not None:
-            steps.append(past_of(record.steps[0], first))
+        with suppress(Missing):  # the history came from another repository
+            first = desk.repo.pull(record.pull)
+            if first.merged_at is not None:
+                steps.append(past_of(record.steps[0], first))
     for one in forward:
         steps += [past for past in one.proposal.past if past not in steps and not past.pull]
         # Lists of pull requests do not say who merged.

@@ -158,13 +158,22 @@ class TestRefused:
 
     @pytest.mark.parametrize(
         "path",
-        [".git/config", "a/.GIT/x.yaml", "../x.yaml", "/x.yaml", "a//x.yaml", "", "ä.yaml", ".github/x.yaml"],
+        [".git/config", "a/.GIT/x.yaml", "../x.yaml", "/x.yaml", "a//x.yaml", "", "ä.yaml"],
     )
     def test_paths(self, path: str, working: Working) -> None:
         tree = tree_of(working)
         for sha in (tree.pull(0).head_sha, tree.pull(0).base_sha):
             with pytest.raises(Refused):
                 tree.file(path, sha)
+
+    def test_rules_are_read_at_a_commit_only(self, working: Working) -> None:
+        tree = tree_of(working)
+        with pytest.raises(Refused):
+            tree.file(".github/x.yaml", tree.pull(0).head_sha)
+        assert tree.file(".github/x.yaml", tree.pull(0).base_sha) is None
+
+    def test_a_commit_that_is_not_here_holds_nothing(self, working: Working) -> None:
+        assert tree_of(working).file("customer.yaml", "0123456789" * 4) is None
 
     def test_links(self, working: Working) -> None:
         (working.folder / "link.yaml").symlink_to("customer.yaml")

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
     from tests.entry.conftest import Prompt
 
+CAREFUL = """\
+id: careful
+summary: Two steps for the customers.
+why: One look at a quarter of them tells enough.
+steps:
+  - {weight: 25, bake: %s}
+  - {weight: 60, bake: 1h}
+  - {weight: 100}
+"""
 KEYS = ["decision", "code", "service", "rollout", "step", "reply", "diff", "files"]
 SECOND = CUSTOMER.replace("customer", "checkout").replace("# Storefront", "# Another")
 
@@ -256,6 +265,24 @@ class TestBase:
 
         assert "under `fast`" in canary("comment", "/canary plan", folder=working.folder).out
 
+    @pytest.mark.parametrize("path", ["deploy/careful.yaml", ".github/rules/careful.yaml"])
+    def test_a_rule_set_by_path_comes_from_the_base_too(
+        self, canary: Prompt, working: Working, path: str
+    ) -> None:
+        (working.folder / path).parent.mkdir(parents=True)
+        (working.folder / ".github").mkdir(exist_ok=True)
+        working.put("customer.yaml", CUSTOMER)
+        working.put(".github/canary.yaml", f"version: 1\nrules: {path}\n")
+        working.put(path, CAREFUL % "10m")
+        working.commit("Rules")
+        working.put(path, CAREFUL % "3h")
+        working.put("customer.yaml", NEXT)
+
+        ran = canary("comment", "/canary plan", folder=working.folder)
+        assert "under `careful`" in ran.out
+        assert "| 2 | 60 % |" in ran.out
+        assert "| 10 min |" in ran.out
+
 
 class TestRunningRollout:
     """What the history of the base tells is enough for the edit of the next step and of the way back."""
@@ -264,6 +291,28 @@ class TestRunningRollout:
     def rolling(self, working: Working) -> Working:
         working.commit(STARTED, customer__yaml=AT_25)
         return working
+
+    def test_it_follows_the_rules_of_the_commit_that_it_began_with(
+        self, canary: Prompt, working: Working
+    ) -> None:
+        (working.folder / ".github").mkdir()
+        working.put("customer.yaml", CUSTOMER)
+        working.put(".github/canary.yaml", "version: 1\nrules: fast\n")
+        working.commit("Rules")
+        sha = working.git("rev-parse", "HEAD").strip()
+        started = STARTED.replace("Canary-Rules: standard", "Canary-Rules: fast")
+        working.put(".github/canary.yaml", "version: 1\nrules: standard\n")
+        working.commit(f"{started}Canary-Config: {sha} {'a' * 40}\n", customer__yaml=AT_25)
+
+        ran = canary("comment", "/promote", folder=working.folder)
+        assert "Next: 100 %, after 5 min of bake time" in ran.out
+
+    def test_a_commit_of_rules_that_is_not_here_goes_nowhere(self, canary: Prompt, working: Working) -> None:
+        working.commit(f"{STARTED}Canary-Config: {'a' * 40}\n", customer__yaml=AT_25)
+
+        ran = canary("comment", "/promote", "--json", folder=working.folder)
+        assert (ran.status, ran.json["code"]) == (1, "config-unreadable")
+        assert canary("comment", "/rollback", "--json", folder=working.folder).json["code"] == "proposed"
 
     def test_promote_shows_the_next_step(self, canary: Prompt, rolling: Working) -> None:
         ran = canary("comment", "/promote", "--json", folder=rolling.folder)
