@@ -22,7 +22,7 @@ from bot.core.doctor.catalogue import Finding, Severity, could_not_look, in_orde
 from bot.core.doctor.overlays import NAMES as KUSTOMIZATIONS
 from bot.core.doctor.workflows import is_workflow
 from bot.core.problems import OutsideFailure, Place, Problem
-from bot.core.rules import CONFIG_PATH
+from bot.core.rules import CONFIG_PATH, named_files
 from bot.core.text import code
 from bot.entry import show
 from bot.entry.locate import SUFFIXES
@@ -127,12 +127,18 @@ def read_tree(folder: Path) -> trees.Tree:
         unreadable += found.problems
         if is_workflow(path) or Path(path).name in KUSTOMIZATIONS or _TELLING.search(content):
             texts[path] = content.decode("utf-8", "replace").removeprefix("\ufeff")
+    # Only what was listed: no path leads out of the tree.
+    named = {path: root / path if path in there else None for path in named_files(config or "")}
+    sets = {path: None if place is None else _content(place, path, left_out) for path, place in named.items()}
     return trees.Tree(
         config=config,
         services=tuple(services),
         texts=texts,
         paths=frozenset(there),
         known_rules=built_in().ids,
+        rule_sets={
+            path: None if held is None else held.decode("utf-8", "replace") for path, held in sets.items()
+        },
         unreadable=tuple(unreadable),
         left_out=tuple(left_out),
     )

@@ -83,6 +83,19 @@ CASES = [
         id="an unknown key, with its line",
     ),
     pytest.param(
+        tree(config="version: 1\nrules: a/b.yaml\n", rule_sets={"a/b.yaml": None}),
+        f"config-invalid {CONFIG_PATH}",
+        id="a rule set that is not there",
+    ),
+    pytest.param(
+        tree(
+            config="version: 1\nrules: a/b.yaml\n",
+            rule_sets={"a/b.yaml": "id: b\nsummary: B.\nwhy: C.\nsteps:\n- {weight: 99}\n"},
+        ),
+        "config-invalid a/b.yaml:4:1",
+        id="a broken rule set, with its line",
+    ),
+    pytest.param(
         tree(config="version: 1\nservices: {customer: {file: apps/customer.yaml}}\n"),
         "",
         id="a service that is here",

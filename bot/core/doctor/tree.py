@@ -9,7 +9,7 @@ from bot.core.doctor import argocd, overlays, workflows
 from bot.core.doctor.catalogue import Finding, could_not_look, in_order
 from bot.core.doctor.documents import read_all
 from bot.core.problems import Declined, Place, Problem
-from bot.core.rules import CONFIG_PATH, Config, read_config
+from bot.core.rules import CONFIG_PATH, Config, read_config, read_rules
 from bot.core.text import code
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Tree:
     ``config`` is the text of ``.github/canary.yaml``, ``None`` when there is none. ``texts`` are the files
     that may hold something of Argo CD, Flux, Kustomize or GitHub Actions, by path. ``paths`` are all files.
     ``unreadable`` are the documents that seem to be services and cannot be read, ``left_out`` the files that
-    were not looked at, each with the reason in Markdown. ``known_rules`` are the ids of the rule sets.
+    were not looked at, each with the reason in Markdown. ``known_rules`` are the ids of the rule sets, ``rule_sets``
+    the texts of those that the configuration names by their paths, ``None`` for one that is not there.
     """
 
     config: str | None
@@ -45,6 +46,7 @@ class Tree:
     known_rules: tuple[str, ...]
     unreadable: tuple[Problem, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
+    rule_sets: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def judge(tree: Tree) -> tuple[Finding, ...]:
@@ -106,6 +108,7 @@ def _config(tree: Tree) -> Iterator[Finding]:
                 "config-invalid", problem.message, problem.place or Place(CONFIG_PATH), problem.remedy
             )
         return
+    yield from _rule_sets(tree)
     names = {service.name for service in tree.services}
     for name, wanted in config.services.items():
         if name not in names:
@@ -114,6 +117,19 @@ def _config(tree: Tree) -> Iterator[Finding]:
         if wanted.file is not None and wanted.file not in tree.paths:
             text = f"{code(name)} is said to be in {code(wanted.file)}, and there is no such file."
             yield Finding("config-service-unknown", text, Place(CONFIG_PATH))
+
+
+def _rule_sets(tree: Tree) -> Iterator[Finding]:
+    for path, text in tree.rule_sets.items():
+        if text is None:
+            said = f"It names the rule set {code(path)}, and there is no such file."
+            yield Finding("config-invalid", said, Place(CONFIG_PATH), "Look at the spelling.")
+            continue
+        try:
+            read_rules(text, path)
+        except Declined as declined:
+            for problem in declined.problems:
+                yield Finding("config-invalid", problem.message, problem.place or Place(path), problem.remedy)
 
 
 def _annotations(service: Service) -> Iterator[Finding]:
