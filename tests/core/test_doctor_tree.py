@@ -29,9 +29,11 @@ def tree(
     services: tuple[trees.Service, ...] = (CUSTOMER,),
     unreadable: tuple[Problem, ...] = (),
     left_out: tuple[tuple[str, str], ...] = (),
+    rule_sets: Mapping[str, str | None] | None = None,
 ) -> trees.Tree:
     paths = frozenset({"apps/customer.yaml", *(texts or {})})
-    return trees.Tree(config, services, texts or {}, paths, ("standard", "fast"), unreadable, left_out)
+    known = ("standard", "fast")
+    return trees.Tree(config, services, texts or {}, paths, known, unreadable, left_out, rule_sets or {})
 
 
 def annotated(**annotations: str) -> trees.Tree:

@@ -217,6 +217,17 @@ class TestFiles:
         assert set(tree.texts) == {"customer.yaml"}
         assert tree.config is None
 
+    def test_rule_sets_by_path(self, working: Working) -> None:
+        rules = {"deploy/careful__yaml": "id: careful\n"}
+        (working.folder / ".github").mkdir()
+        (working.folder / "deploy").mkdir()
+        config = "version: 1\nrules: deploy/careful.yaml\nservices: {customer: {rules: deploy/none.yaml}}\n"
+        working.commit("Config", **{".github/canary__yaml": config}, **rules)
+
+        tree = read_tree(working.folder)
+
+        assert tree.rule_sets == {"deploy/careful.yaml": "id: careful\n", "deploy/none.yaml": None}
+
     def test_a_file_that_was_deleted(self, working: Working) -> None:
         working.commit("Config", **{".github/canary__yaml": "version: 1\n"})
         (working.folder / CONFIG_PATH).unlink()
