@@ -65,6 +65,7 @@ class Reviewed:
     author: Actor
     state: State
     head: str
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)

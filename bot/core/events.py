@@ -154,10 +154,11 @@ def _pulls(event: str, payload: Mapping[str, Any], app_id: int | None) -> tuple[
             is_pull = isinstance(issue.get("pull_request"), dict)
             wanted = is_pull and _is_by_a_person(_object(payload, "comment"), app_id)
             return _list(_id(issue, "number") if wanted else None), "comment"
-        case "pull_request_review", "submitted":
-            review = _object(payload, "review")
-            wanted = bool(_text(review, "body").strip()) and _is_by_a_person(review, app_id)
-            return _list(_id(_object(payload, "pull_request"), "number") if wanted else None), "review"
+        case "pull_request_review", "submitted" | "dismissed" as action:
+            review, pull = _object(payload, "review"), _object(payload, "pull_request")
+            says = bool(_text(review, "body").strip()) and _is_by_a_person(review, app_id)
+            wanted = (says and action == "submitted") or _decides(review, pull)
+            return _list(_id(pull, "number") if wanted else None), "review"
         case "pull_request", action:
             moved = action == "edited" and isinstance(_object(payload, "changes").get("base"), dict)
             number = _id(_object(payload, "pull_request"), "number")
@@ -165,6 +166,13 @@ def _pulls(event: str, payload: Mapping[str, Any], app_id: int | None) -> tuple[
             return _list(number if agrees and (moved or action in _PULL_ACTIONS) else None), "pull"
         case _:
             return [], ""
+
+
+def _decides(review: Mapping[str, Any], pull: Mapping[str, Any]) -> bool:
+    """Whether a review, also one without a word, may be what a step waits for: on a bot's pull request, by a person."""
+    by_bot = _text(_object(pull, "user"), "type") == "Bot"
+    is_person = _text(_object(review, "user"), "type") == "User"
+    return by_bot and is_person and _text(review, "state") in {"approved", "changes_requested", "dismissed"}
 
 
 def _checks(event: str, payload: Mapping[str, Any], app_id: int | None) -> tuple[str, ...]:

@@ -363,7 +363,7 @@ def approvals(
     against: list[str] = []
     for by, review in last.items():
         person = known.get(by)
-        login = person.login if person is not None else f"#{by}"
+        login = person.login if person is not None and person.login else f"#{by}"
         why = _why_not(person, by, involved, needs)
         if review.state is State.CHANGES_REQUESTED:
             if person is not None and may("promote", person, needs).allowed:

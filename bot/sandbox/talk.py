@@ -184,6 +184,31 @@ class Talk(Pulls):
         return review
 
     @locked
+    def dismiss_review(self, repo: str, number: int, review_id: int, message: str, *, by: str) -> Review:
+        """Dismiss a review (needs write). Raises ``ApiError`` 404, 422 for one that decided nothing."""
+        repository, who, pull = self.repository(repo), self.account(by), self.pull(repo, number)
+        self.require(repository, who, Role.WRITE)
+        check_body("PullRequestReview", message)
+        review = next((one for one in pull.reviews if one.id == review_id), None)
+        if review is None:
+            raise not_found()
+        if review.state not in {"APPROVED", "CHANGES_REQUESTED"}:
+            raise ApiError(422, "Validation Failed", ["Can not dismiss a commented pull request review"])
+        review.state = "DISMISSED"
+        pull.updated_at = self.now()
+        self.notify(
+            repository,
+            "pull_request_review",
+            who,
+            lambda urls: {
+                "action": "dismissed",
+                "review": shapes.review_shape(repository, pull, review, urls, hook=True),
+                "pull_request": shapes.pull_shape(self, repository, pull, urls, hook=True, short=True),
+            },
+        )
+        return review
+
+    @locked
     def lock_conversation(self, repo: str, number: int, *, locked: bool = True) -> None:
         """Lock a conversation for all but people with write, or unlock it."""
         self.issue(repo, number).locked = locked

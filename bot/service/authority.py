@@ -36,9 +36,11 @@ from bot.ports import Refused
 from bot.service.journal import Authorised
 
 if TYPE_CHECKING:
+    from bot.core.markers import Wish
     from bot.core.problems import Place
     from bot.core.rules import Config
-    from bot.ports import Actor, Holder
+    from bot.ports import Actor, Comment, Holder
+    from bot.service.approving import Judged
     from bot.service.desk import Desk
     from bot.service.reading import Service
 
@@ -59,6 +61,8 @@ class Known:
     teams: dict[tuple[str, str], bool | None] = field(default_factory=dict)
     owners: codeowners.CodeOwners | None = None
     has_owners: bool = False
+    said: dict[int, tuple[Comment, ...]] = field(default_factory=dict)
+    approvals: dict[tuple[int, str, Wish | None], Judged] = field(default_factory=dict)
 
 
 def allowed(desk: Desk, verb: str, who: Actor, service: Service | None) -> Verdict:
@@ -185,7 +189,7 @@ def facts_of(desk: Desk, who: Actor, needs: tuple[Need, ...], service: Service |
     Raises:
         OutsideFailure: GitHub did not answer.
     """
-    holder = _holder(desk, who.login)
+    holder = holder_of(desk, who.login)
     if holder is None:
         return Facts(who.id, "", who.is_bot)  # whether the login is still this account's is not known either
     if holder.id != who.id:
@@ -205,7 +209,8 @@ def facts_of(desk: Desk, who: Actor, needs: tuple[Need, ...], service: Service |
     return facts
 
 
-def _holder(desk: Desk, login: str) -> Holder | None:
+def holder_of(desk: Desk, login: str) -> Holder | None:
+    """Give who has a login now and with which role, ``None`` where GitHub does not let that be looked up."""
     known = desk.known
     if login not in known.holders:
         try:
@@ -221,6 +226,11 @@ def _in_team(desk: Desk, team: str, login: str) -> bool | None:
     if (team, login) not in known.teams:
         known.teams[team, login] = desk.repo.in_team(team, login)
     return known.teams[team, login]
+
+
+def owners_of(desk: Desk, service: Service, needs: tuple[Need, ...]) -> tuple[str, ...] | None:
+    """Give the owners of a manifest where the needs ask for them, else nobody."""
+    return _owners(desk, service) if any(need.kind is Kind.CODEOWNERS for need in needs) else ()
 
 
 def _owners(desk: Desk, service: Service | None) -> tuple[str, ...] | None:

@@ -168,31 +168,16 @@ def no_gate(desk: Desk, number: int, proposal: Proposal | None = None) -> Check:
     )
 
 
-def approvals(proposal: Proposal | None = None, record: Record | None = None) -> Check:
-    """Give ``canary / approvals``: who asked for what would be merged, and whom it would take to agree.
-
-    No rule set asks for an approval yet, so it forbids nothing.
+def approvals(proposal: Proposal | None = None) -> Check:
+    """Give ``canary / approvals`` where nobody has to agree; that of a step is ``bot.service.approving.check``.
 
     Args:
         proposal: What the pull request is for, if it is one of the bot's.
-        record: The record of the step, where it is one.
     """
     if proposal is not None and proposal.kind == "rollback":
         return _no_approval("A rollback needs no approval", "Turning back is never made to wait.", "rollback")
-    if proposal is None or proposal.kind != "step" or record is None:
-        words = "Approvals are judged on the pull requests of the steps."
-        return _no_approval("No step of a rollout", words, "none")
-    wish = proposal.wish
-    asked = (
-        f"asked for by {code(wish.by)}" if wish else "not asked for by anybody; it follows from the rollout"
-    )
-    return _no_approval(
-        "No approval is asked for",
-        f"Rule set {code(record.rules)} asks for no approval: nobody has to agree to this step.\n\n"
-        f"- Rollout {code(record.rollout)}: asked for by {code(record.requested_by)} on #{record.pull}.\n"
-        f"- This step, {proposal.before} % → {proposal.weight} %: {asked}.",
-        "step",
-    )
+    words = "Approvals are judged on the pull requests of the steps."
+    return _no_approval("No step of a rollout", words, "none")
 
 
 def _no_approval(title: str, words: str, state: str) -> Check:

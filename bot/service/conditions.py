@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from bot.core import freezes
 from bot.core.conditions import Condition, Gate
 from bot.core.problems import Declined
-from bot.core.rollout import clock, held, judge, origin_of
+from bot.core.rollout import clock, held, judge
 from bot.core.text import code
-from bot.service import freezing, gating, overriding
+from bot.service import approving, freezing, gating, overriding
 from bot.service.configuring import UNREADABLE
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def gate_of(
     standing: Standing,
     rules: RuleSet,
     proposal: Proposal,
-    pull: Pull | None,  # noqa: ARG001 - approvals are given on it
+    pull: Pull | None,
 ) -> Gate:
     """Judge whether a step may be merged now.
 
@@ -49,29 +49,12 @@ def gate_of(
         held(None if hold is None else hold_words(hold), None if hold is None else hold.expires, now),
         _frozen(desk, proposal.service),
         *gates.conditions,
-        *_uncounted(rules, proposal),
+        *approving.conditions(desk, standing, rules, proposal, pull),
     )
     gate = judge(
         rules, proposal.before, since=gates.since or since, now=now, others=others, awaited=gates.awaited
     )
     return gating.watched(overriding.apply(desk, standing, proposal, gate))
-
-
-def _uncounted(rules: RuleSet, proposal: Proposal) -> tuple[Condition, ...]:
-    """Give the gates that people answer: nobody counts approvals yet, so that a person has to merge."""
-    return tuple(
-        Condition(
-            "approvals",
-            f"gate {name}",
-            "wait",
-            f"Gate {code(name)}: {rule}; this version does not count them, a person merges.",
-            value="not counted",
-            threshold=str(rule),
-            origin=origin_of(rules, rule.origin),
-        )
-        for name in rules.gates_at(proposal.before)
-        if (rule := rules.gates.get(name)) is not None and rule.reviewers
-    )
 
 
 @dataclass(frozen=True, slots=True)

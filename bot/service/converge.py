@@ -21,6 +21,7 @@ from bot.core.text import code, code_block
 from bot.core.witness import evidence_trailers
 from bot.ports import Actor, Check, Moved, Refused
 from bot.service import (
+    approving,
     authority,
     concluding,
     failing,
@@ -288,10 +289,15 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
             external_id=reference(step.pull.number, f"gate-hand-{step.pull.head_sha[:12]}"),
             actions=proposing.buttons(step.proposal, desk.now(), back=True),
         )
-        desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
+        desk.tell(
+            step.pull.head_sha,
+            [check, approving.check(desk, standing, step.proposal, change.record, step.pull)],
+        )
         return Progress(standing, again=gate.until, step=step, gate=gate)
     check = proposing.gate_check(desk, step, shown, standing.split, change, extra)
-    desk.tell(step.pull.head_sha, [check, approvals(step.proposal, change.record)])
+    desk.tell(
+        step.pull.head_sha, [check, approving.check(desk, standing, step.proposal, change.record, step.pull)]
+    )
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
     if gate.passes and wanted and not step.pull.draft:
@@ -320,7 +326,10 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
         external_id=reference(step.pull.number, f"gate-drift-{standing.tip[:12]}"),
         actions=(ROLL_BACK,),
     )
-    desk.tell(step.pull.head_sha, [check, approvals(step.proposal, record)])
+    told = (
+        approvals() if record is None else approving.check(desk, standing, step.proposal, record, step.pull)
+    )
+    desk.tell(step.pull.head_sha, [check, told])
 
 
 # --- merging ----------------------------------------------------------------------------------

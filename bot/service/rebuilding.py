@@ -13,7 +13,7 @@ from bot.core.problems import Declined
 from bot.core.rollout import Phase, is_outdated, moved, rolled_back
 from bot.core.text import code
 from bot.ports import Moved, Refused
-from bot.service.checks import approvals
+from bot.service import approving
 from bot.service.comparing import keeps_others
 from bot.service.proposing import Change, Ours, plan_of_step
 from bot.service.reading import read_file, read_held
@@ -117,7 +117,7 @@ def _rebuild(desk: Desk, standing: Standing, change: Change, one: Ours) -> Ours:
     if one.proposal.kind == "step":
         # Before the branch names it: nobody sees the new head without its checks.
         plan = plan_of_step(change, standing.split, one.proposal.weight)
-        desk.tell(sha, [plan, approvals(one.proposal, change.record)], fresh=True)
+        desk.tell(sha, [plan, approving.check(desk, standing, one.proposal, change.record, None)], fresh=True)
     desk.repo.move_branch(one.pull.head_ref, old=one.pull.head_sha, new=sha)
     return Ours(replace(one.pull, head_sha=sha), one.proposal)
 

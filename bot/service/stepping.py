@@ -12,8 +12,7 @@ from bot.core.outcome import Outcome
 from bot.core.rollout import moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
-from bot.service import previewing, proposing
-from bot.service.checks import approvals
+from bot.service import approving, previewing, proposing
 from bot.service.conditions import gate_of
 from bot.service.desk import after
 from bot.service.readback import read_back
@@ -98,7 +97,10 @@ def open_step(  # noqa: PLR0917 - one step, its facts
         standing.tip,
         change,
         proposal,
-        (proposing.plan_of_step(change, standing.split, weight), approvals(proposal, change.record)),
+        (
+            proposing.plan_of_step(change, standing.split, weight),
+            approving.check(desk, standing, proposal, change.record, None),
+        ),
         title=report.step_title(standing.service.name, proposal.before, weight),
         body=body,
     )

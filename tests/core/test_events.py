@@ -47,6 +47,9 @@ def review(**changes: Any) -> dict[str, Any]:
     }
 
 
+OURS = {"number": 3, "user": {"type": "Bot"}}
+
+
 def pull(action: str = "opened", **changes: Any) -> dict[str, Any]:
     return {**BASE, "action": action, "number": 3, "pull_request": {"number": 3}, **changes}
 
@@ -80,6 +83,21 @@ def on_pull(why: str) -> tuple[tuple[Subject, str], ...]:
     [
         pytest.param("issue_comment", comment(), on_pull("comment"), id="comment on a pull request"),
         pytest.param("pull_request_review", review(), on_pull("review"), id="review with a body"),
+        *(
+            pytest.param(
+                "pull_request_review",
+                review(
+                    action=action, review={"body": None, "user": PERSON, "state": state}, pull_request=OURS
+                ),
+                on_pull("review"),
+                id=f"{state} without a word, on a bot's pull request",
+            )
+            for action, state in (
+                ("submitted", "approved"),
+                ("submitted", "changes_requested"),
+                ("dismissed", "dismissed"),
+            )
+        ),
         *(
             pytest.param("pull_request", pull(action), on_pull("pull"), id=f"pull request {action}")
             for action in ("opened", "synchronize", "reopened", "ready_for_review", "closed")
@@ -172,7 +190,24 @@ def test_asks_for_a_look(
         pytest.param("pull_request", comment(), id="comment sent as a pull request"),
         pytest.param("pull_request", review(), id="review sent as a pull request"),
         pytest.param("pull_request_review", comment(), id="comment sent as a review"),
-        pytest.param("pull_request_review", review(action="dismissed"), id="review dismissed"),
+        pytest.param("pull_request_review", review(action="dismissed"), id="review dismissed elsewhere"),
+        pytest.param(
+            "pull_request_review",
+            review(review={"body": "", "user": PERSON, "state": "approved"}),
+            id="approval of a person's pull request",
+        ),
+        pytest.param(
+            "pull_request_review",
+            review(review={"body": "", "user": PERSON, "state": "commented"}, pull_request=OURS),
+            id="remarks on lines alone",
+        ),
+        pytest.param(
+            "pull_request_review",
+            review(
+                review={"body": "", "user": {**PERSON, "type": "Bot"}, "state": "approved"}, pull_request=OURS
+            ),
+            id="approval by a bot",
+        ),
         pytest.param(
             "pull_request_review", review(review={"body": " ", "user": PERSON}), id="review without a body"
         ),

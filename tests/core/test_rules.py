@@ -144,10 +144,8 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "four-eyes: true",
         "labels: []",
         "reviewers: []",
-        "services: {a: {four-eyes: false}}",
     ],
 )
 def test_what_the_service_does_not_follow_is_refused(line: str) -> None:

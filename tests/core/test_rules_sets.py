@@ -89,6 +89,7 @@ class TestFollowed:
             "domain",
             "naming",
             "permissions",
+            "four-eyes",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)
@@ -100,6 +101,7 @@ class TestFollowed:
             "domain",
             "gates",
             "permissions",
+            "four-eyes",
         }
 
 

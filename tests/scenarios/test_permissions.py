@@ -35,6 +35,7 @@ def codes(reply: Reply) -> tuple[str, str]:
 def teams(stage: Stage) -> Iterator[None]:
     """The App may read who is in a team; kim is in one."""
     stage.run.app.permissions["members"] = "read"
+    stage.run.world.add_team(TEAM).members.clear()
     stage.run.world.add_team(TEAM, "kim")
     yield
     stage.settle()
@@ -252,11 +253,11 @@ class TestDenyOnError:
         assert untouched(stage)
 
     def test_a_team_that_the_app_may_not_ask_about(self, stage: Stage) -> None:
-        stage.run.world.add_team(TEAM, "mona")
+        stage.run.world.add_team("acme/unseen", "mona")
         number = stage.feature()
-        configure(stage, "permissions:\n  canary: [acme/sre]\n")
+        configure(stage, "permissions:\n  canary: [acme/unseen]\n")
         reply = stage.say(number, "/canary 25")
-        assert "GitHub did not let me look up membership of `acme/sre`" in reply.text
+        assert "GitHub did not let me look up membership of `acme/unseen`" in reply.text
         assert untouched(stage)
 
     def test_a_team_does_not_matter_to_who_has_the_role(self, stage: Stage) -> None:

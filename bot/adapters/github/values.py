@@ -191,7 +191,13 @@ def holder(data: Any) -> Holder:
 
 def reviewed(data: Any) -> Reviewed:
     """Give what a submitted review says; the commit is gone from the answer where it is gone from Git."""
-    return Reviewed(int(data["id"]), actor(data["user"]), State(data["state"]), data["commit_id"] or "")
+    return Reviewed(
+        int(data["id"]),
+        actor(data["user"]),
+        State(data["state"]),
+        data["commit_id"] or "",
+        data["body"] or "",
+    )
 
 
 def check(data: Any) -> Check:

@@ -122,7 +122,7 @@ SERVICE = Record(
         Field("rules", RulesName(), "The rule set of this service."),
         Field("gates", GATE_NAMES, "Gates before each step, besides those that the step has."),
         Field("permissions", PERMISSIONS, "Who may, instead of the file's own."),
-        Field("four-eyes", Flag(), "Who asks for a step is not its only approver.", followed=False),
+        Field("four-eyes", Flag(), "Who asks for a step is not its only approver."),
         Field("domain", _DOMAIN, "Of this service's URLs, instead of the file's own."),
     ),
     _service,
@@ -168,7 +168,6 @@ CONFIG_FIELDS = (
         "four-eyes",
         Flag(),
         "Who asks for a step is not its only approver.",
-        followed=False,
         looser="`false` where it was `true`",
     ),
     Field(
