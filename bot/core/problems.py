@@ -147,6 +147,7 @@ CODES: dict[str, str] = {
     "stable-outdated": "The split was written for a stable revision that serves nobody any more.",
     "unknown-candidate": "The candidate is not a target of the traffic block.",
     "moves-weight": "While a rollout runs, the pull request would move weight without a command.",
+    "service-removed": "The pull request deletes an object that a rollout is about.",
     "name-too-long": "A name would be longer than the platform allows.",
     "naming-impossible": "`naming` of the configuration gives the candidate no name.",
     "name-unchanged": "The template changes, its revision name does not.",

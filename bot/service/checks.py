@@ -20,6 +20,7 @@ from bot.service import proposing
 from bot.service.comparing import is_split, paired
 from bot.service.judging import judge, judge_unreadable
 from bot.service.reading import touched
+from bot.service.removing import taken_away
 from bot.service.ruling import ruling
 
 if TYPE_CHECKING:
@@ -63,8 +64,13 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     rules = ruling(desk, pull, just_committed=known is not None)
     records = _records(desk, pull, changed, known)
     all_judged = [(one, judge(desk, pull, one, records.get(one.service.key))) for one in changed]
+    gone = () if known is not None or pull.ours else taken_away(desk, pull, tip)
     notes = [note for _, judged in all_judged for note in judged.notes]
     seen = [(one, judged) for one, judged in all_judged if not judged.aside]
+    if not seen and gone:
+        return _failed(
+            [*gone, *(rules.problems if rules is not None else ())], _count(gone), "\n\n".join(notes)
+        )
     if not seen:
         return _nothing(notes) if rules is None else _of_rules(rules, notes)
     parts = [part for one, judged in seen for part in _evidence(judged, records.get(one.service.key))]
@@ -73,7 +79,7 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     except Declined as error:
         parts += [report.problem_text(p, with_code=True) for p in error.problems]
     summary = "\n\n".join((*parts, *(rules.words if rules is not None else ()), *notes))
-    problems = [problem for _, judged in seen for problem in judged.problems]
+    problems = [*gone, *(problem for _, judged in seen for problem in judged.problems)]
     problems += rules.problems if rules is not None else ()
     if problems:
         return _failed(problems, _count(problems), summary)
