@@ -170,3 +170,19 @@ class TestBranches:
         stage.merge(2, by="ada")
         assert stage.split() == {"customer-v4": 100}
         assert "**Done**" in stage.notice(1, "done-").text
+
+
+def test_a_failing_gate_holds_and_a_retry_judges_it_again(stage: Stage) -> None:
+    """``on-fail: hold``: the hold stays when the numbers are good again, until a person says so."""
+    stage.configure("rules: cautious\non-fail: hold\n")
+    stage.measure(error_rate=0.024)
+    begin(stage)
+    stage.later(minutes=31)
+    step = stage.step()
+    assert stage.check(step.number, "canary / gate")[0] != "success"
+    assert "2.4 %" in stage.notice(step.number, "gate-").text
+    stage.measure(error_rate=0.002)
+    stage.later(minutes=10)
+    assert stage.check(step.number, "canary / gate")[0] != "success"
+    assert "failing gate had set is gone" in stage.say(step.number, "/canary retry").text
+    assert stage.check(step.number, "canary / gate")[0] == "success"
