@@ -123,6 +123,11 @@ class Verdict:
     unknown: tuple[str, ...] = ()
     has: str = ""
 
+    @property
+    def is_configured(self) -> bool:
+        """Whether a configuration says who may, so that not everybody who may write to the repository may."""
+        return self.origin != DEFAULT_ORIGIN
+
 
 # Verbs of the contract that the table of commands may not have yet.
 _ADDED = {"override": "admin", "freeze": "admin", "unfreeze": "admin"}

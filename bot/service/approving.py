@@ -25,7 +25,8 @@ from bot.service import authority
 from bot.service.reading import Service
 
 if TYPE_CHECKING:
-    from bot.core.markers import Proposal
+    from bot.core.conditions import Gate
+    from bot.core.markers import Proposal, Wish
     from bot.core.permissions import Approvals
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
@@ -234,6 +235,27 @@ def _promotes(body: str) -> bool:
     return any(isinstance(command, Promote) for command in parse_comment(body).commands)
 
 
+def wish_stands(desk: Desk, wish: Wish) -> bool:
+    """Whether somebody's promotion stands where it was typed, or the answer to the button that they pressed.
+
+    The value in a pull request's body alone proves nothing: whoever may write to the repository may edit that body.
+    """
+    kind, _, number = wish.to.partition("/")
+    try:
+        if kind == "button":
+            answers = [Answer.read(c.body) for c in desk.repo.comments(wish.pull) if c.ours]
+            return any(a is not None and (a.to, a.by) == (wish.to, wish.by) for a in answers)
+        if kind == "review":
+            given = desk.repo.reviewed(wish.pull)
+            said = [(one.id, one.author.id, one.body) for one in given]
+        else:
+            comments = desk.repo.comments(wish.pull)
+            said = [(one.id, one.author.id, one.body) for one in comments if not (one.ours or one.edited)]
+    except Missing:
+        return False
+    return any((str(i), by) == (number, wish.by_id) and _promotes(body) for i, by, body in said)
+
+
 # --- what is shown ----------------------------------------------------------------------------
 
 
@@ -266,8 +288,21 @@ def conditions(
     return (found,)
 
 
-def check(desk: Desk, standing: Standing, proposal: Proposal, record: Record, pull: Pull | None) -> Check:
-    """Give ``canary / approvals`` of a step: neutral where nobody has to agree. Raises ``OutsideFailure``."""
+def check(  # noqa: PLR0917 - one check, its facts
+    desk: Desk,
+    standing: Standing,
+    proposal: Proposal,
+    record: Record,
+    pull: Pull | None,
+    gate: Gate | None = None,
+) -> Check:
+    """Give ``canary / approvals`` of a step: neutral where nobody has to agree. Raises ``OutsideFailure``.
+
+    ``gate`` says whether two people have set the approvals aside for this step.
+    """
+    aside = [c for c in gate.conditions if c.kind == RULE and c.verdict == "overridden"] if gate else []
+    if aside:
+        return _check("success", "Set aside for this step", f"{aside[0].value} ({aside[0].threshold}).")
     try:
         judged = judge(desk, standing, desk.rules_at(record), proposal, pull)
     except Declined as declined:

@@ -266,7 +266,7 @@ def read_owners(desk: Desk) -> codeowners.CodeOwners | None:
 def refusal(verb: str, who: Actor, service: Service | None, verdict: Verdict) -> Problem:
     """Say who asked, what is needed and where that is said, who can, and what could not be looked up."""
     about = f" on {code(service.name)}" if service is not None else ""
-    said = "" if verdict.origin == DEFAULT_ORIGIN else f" ({code(verdict.origin)})"
+    said = f" ({code(verdict.origin)})" if verdict.is_configured else ""
     has = verdict.has or "none of that"
     message = f"{code('/' + verb)}{about} needs {verdict.needed}{said}; {code(who.login)} has {has}."
     if verdict.unknown:

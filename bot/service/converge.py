@@ -291,12 +291,13 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
         )
         desk.tell(
             step.pull.head_sha,
-            [check, approving.check(desk, standing, step.proposal, change.record, step.pull)],
+            [check, approving.check(desk, standing, step.proposal, change.record, step.pull, gate)],
         )
         return Progress(standing, again=gate.until, step=step, gate=gate)
     check = proposing.gate_check(desk, step, shown, standing.split, change, extra)
     desk.tell(
-        step.pull.head_sha, [check, approving.check(desk, standing, step.proposal, change.record, step.pull)]
+        step.pull.head_sha,
+        [check, approving.check(desk, standing, step.proposal, change.record, step.pull, gate)],
     )
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
@@ -342,9 +343,15 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
     if verdict is not None and verdict.unknown:
         log.warning("wish not looked up", repository=desk.repo.name, pull=step.pull.number)
         return Progress(standing, again=desk.now() + LATER, step=step, gate=gate)
-    if wish is not None and verdict is not None and not verdict.allowed:
+    lost = ""
+    if wish is not None and verdict is not None:
         # The right may have been withdrawn since the wish; a wish is worth what its owner may do now.
-        text = f"{code(wish.by)} may not promote any more; the wish is dropped."
+        if not verdict.allowed:
+            lost = f"{code(wish.by)} may not promote any more"
+        elif verdict.is_configured and wish.to != desk.answering and not approving.wish_stands(desk, wish):
+            lost = f"The promotion of {code(wish.by)} is not there any more"
+    if wish is not None and lost:
+        text = f"{lost}; the wish is dropped."
         name = f"wish-dropped-{wish.to}"
         proposing.notify(desk, step.pull.number, name, text, standing.rollout.record)
         step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))

@@ -206,8 +206,14 @@ def propose_edit(
 
 
 def _label(desk: Desk, pull: Pull) -> None:
-    if LABEL not in pull.labels:
-        desk.repo.add_labels(pull.number, [LABEL])
+    try:
+        wanted = (LABEL, *desk.config().labels)
+    except Declined:
+        wanted = (LABEL,)  # labels hold nothing up
+    has = {name.casefold() for name in pull.labels}
+    new = [name for name in dict.fromkeys(wanted) if name.casefold() not in has]
+    if new:
+        desk.repo.add_labels(pull.number, new)
 
 
 def _open_there(desk: Desk, branch: str, proposal: Proposal, body: str) -> Ours:

@@ -65,7 +65,7 @@ def test_services_follow_their_own_rules() -> None:
 
 
 def test_all_problems_of_a_file_are_reported_together() -> None:
-    text = "version: 2\nrules: fats\nservice: {}\nlabels: []\nservices:\n  shop: {rule: fast}\n"
+    text = "version: 2\nrules: fats\nservice: {}\nreviewers: []\nservices:\n  shop: {rule: fast}\n"
     with pytest.raises(Declined) as error:
         read_config(text, IDS)
     said = [(p.place.line if p.place else None, p.message, p.remedy) for p in error.value.problems]
@@ -144,7 +144,6 @@ def test_a_rule_set_of_the_repository_is_named_by_its_path() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "labels: []",
         "reviewers: []",
     ],
 )

@@ -90,6 +90,7 @@ class TestFollowed:
             "naming",
             "permissions",
             "four-eyes",
+            "labels",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)

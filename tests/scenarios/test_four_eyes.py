@@ -216,3 +216,26 @@ def test_code_owners_approve_where_they_promote(stage: Stage) -> None:
     assert stage.check(step, CHECK) == ("success", "Approved: kim")
     assert stage.say(step, "/promote").code == "not-allowed"
     assert stage.say(step, "/promote", by="ada").code == "applied"
+
+
+def test_two_people_set_the_approval_aside(stage: Stage) -> None:
+    step = rolling(stage, "four-eyes: true\npermissions: {override: [write]}\n")
+    assert stage.say(step, "/promote --override approvals -- nobody is awake").code == "second-needed"
+    assert stage.check(step, CHECK)[0] is None
+    assert stage.say(step, "/promote --override approvals -- nobody is awake", by="kim").code == "applied"
+    assert stage.check(step, CHECK) == ("success", "Set aside for this step")
+    assert stage.split() == AT_50
+
+
+def test_a_button_of_who_may_by_the_configuration(stage: Stage) -> None:
+    """A press that was remembered is done under a configured right as well: its answer stands."""
+    step = rolling(stage, "permissions: {promote: [write]}\n", minutes=1)
+    assert press(stage, step, "promote", by="kim").code == "remembered"
+    stage.later(minutes=31)
+    assert stage.pull(step).merged
+
+
+def test_labels_of_the_bots_pull_requests(stage: Stage) -> None:
+    step = rolling(stage, "labels: [rollout, Team Shop]\n", minutes=1)
+    assert {label.name for label in stage.pull(step).labels} == {"canary", "rollout", "Team Shop"}
+    assert stage.pull(1).labels == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
 
+from bot.core.markers import Proposal, Wish
 from tests.scenarios.moves import begin, press, push_button, reply_to_press, sweep, untouched
 from tests.scenarios.stage import CUSTOMER, PATH, PEOPLE, VERSION_4
 
@@ -189,6 +191,21 @@ class TestDoors:
         configure(stage, self.PROMOTE)
         stage.later(minutes=31)
         stage.notice(step, "wish-dropped")
+        assert stage.pull(step).state == "open"
+
+    def test_a_wish_that_nobody_made(self, stage: Stage) -> None:
+        """Whoever may write may edit the text of a pull request, and with it what is remembered there."""
+        begin(stage)
+        step = stage.step().number
+        configure(stage, self.PROMOTE)
+        held = Proposal.read(stage.pull(step).body or "")
+        assert held is not None
+        ada = stage.run.world.account("ada")
+        said = stage.write(step, "Thanks, all!", by="ada")
+        forged = replace(held, wish=Wish("ada", f"comment/{said.id}", step, ada.id))
+        stage.run.world.edit_pull(stage.repo, step, by="mona", body=forged.put(stage.pull(step).body or ""))
+        stage.later(minutes=31)
+        assert "The promotion of `ada` is not there any more" in stage.notice(step, "wish-dropped").text
         assert stage.pull(step).state == "open"
 
     def test_a_right_withdrawn_between_press_and_work(self, baked: Stage) -> None:

@@ -213,7 +213,6 @@ CONFIG_FIELDS = (
             most=20,
         ),
         "Labels of the bot's pull requests.",
-        followed=False,
         looser="a list without one of the labels",
     ),
     Field(
