@@ -177,3 +177,25 @@ class TestCheck:
         ran = shop.runner.run(gone)
         assert (ran.status, ran.decision) == (0, "none")
         assert ran.outputs["summary"] == "The pull request or its base branch is gone."
+
+
+def test_the_rules_of_the_default_branch(shop: Shop) -> None:
+    world, config = shop.run.world, ".github/canary.yaml"
+    sha = world.commit(shop.repo, "main", {config: b"version: 1\nrules: fast\n"}, "Rules", by="ada")
+    shop.settle()
+    shop.branch("rules", {config: b"version: 1\nrule: manual\n"})
+    number = world.open_pull(shop.repo, "rules", "main", "Rules", by="mona").number
+    shop.settle()
+    (remark,) = [c for c in shop.last.log.commands if c.name == "error"]
+    place = {"file": config, "line": "2", "col": "1"}
+    assert (shop.last.status, place.items() <= remark.properties.items()) == (1, True)
+    assert remark.data.startswith("Unknown key rule.")
+    shop.close(number)
+
+    number = shop.feature()
+    assert shop.say(number, "/canary 25").code == "applied"
+    assert f"Canary-Config: {sha}" in shop.log("v4")[0]
+    shop.merge(number)
+    world.commit(shop.repo, "main", {config: b"version: 1\nrules: manual\n"}, "Rules", by="ada")
+    later(shop, minutes=6)
+    assert shop.split() == {"customer-v3": 50, "customer-v4": 50}
