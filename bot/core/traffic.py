@@ -238,19 +238,16 @@ def finish(
 
 
 def _with_previous(targets: list[Target], revision: str) -> list[Target]:
-    holder = next((i for i, t in enumerate(targets) if t.tag == PREVIOUS_TAG), None)
-    if any(_is_pinned(t, revision) for t in targets) or (
-        holder is not None and targets[holder].configuration
-    ):
+    if any(_is_pinned(t, revision) for t in targets):
         return targets
+    holder = next((i for i, t in enumerate(targets) if t.tag == PREVIOUS_TAG), None)
     if holder is None:
         return [*targets, Target(revision=revision, percent=0, tag=PREVIOUS_TAG)]
     old = targets[holder]
-    return [
-        *targets[:holder],
-        replace(old, revision=revision, latest=_pinned_flag(old)),
-        *targets[holder + 1 :],
-    ]
+    if old.configuration or old.effective_percent:
+        return targets  # the tag is somebody's own
+    kept = replace(old, revision=revision, latest=_pinned_flag(old))
+    return [*targets[:holder], kept, *targets[holder + 1 :]]
 
 
 def give_back(split: Split, *, stable: str, candidate: str) -> Split:

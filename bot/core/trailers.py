@@ -135,7 +135,8 @@ class Record:
             lines["Again"] = "yes"
         text = "\n".join(f"Canary-{key}: {value}" for key, value in lines.items())
         found = records(text)
-        if len(found) != 1 or found[0].service != self.service or found[0].config != self.config:
+        said = [(one.service, one.config, one.adopted) for one in found]
+        if said != [(self.service, self.config, self.adopted)]:
             raise ValueError(f"no trailers: {self}")
         return text
 
