@@ -87,9 +87,56 @@ class Comment:
     url: str = ""
 
 
+MergeMethod = Literal["merge", "squash", "rebase"]
+
+
+@dataclass(frozen=True, slots=True)
+class AutoMerge:
+    """GitHub merges the pull request by itself when its rules let it. ``ours`` is true when this App said so."""
+
+    by: Actor
+    ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How GitHub would merge an open pull request now.
+
+    ``queue`` says that the base branch has a merge queue, ``position`` is the place in it, counted from 1.
+    ``blocked`` says that a rule is not met, such as a check or a review that is missing. ``methods`` are allowed
+    by the repository and by the branch's rules, the one to be preferred first.
+    """
+
+    head_sha: str
+    queue: bool = False
+    position: int | None = None
+    auto_merge: bool = False
+    blocked: bool = False
+    methods: tuple[MergeMethod, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """A pull request in a merge queue: its commit ``head_sha`` on top of ``base_sha``, empty before there is one."""
+
+    number: int
+    base_sha: str
+    head_sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueueBranch:
+    """The branch of a commit in a merge queue, for ``number`` into ``base`` on top of ``base_sha``."""
+
+    sha: str
+    base: str
+    number: int
+    base_sha: str
+
+
 @dataclass(frozen=True, slots=True)
 class Pull:
-    """A pull request. ``ours`` is true when this App opened it.
+    """A pull request. ``ours`` is true when this App opened it. ``node`` is its id in GraphQL.
 
     ``head_repository`` is ``owner/name``, or ``None`` when the fork is gone.
     ``mergeable`` is ``None`` while GitHub has not worked it out.
@@ -118,6 +165,8 @@ class Pull:
     merge_sha: str | None = None
     mergeable: bool | None = None
     labels: tuple[str, ...] = ()
+    node: str = ""
+    auto_merge: AutoMerge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +440,14 @@ class Repository(Signals, Protocol):
         """Compare two commits (full shas, cached: they cannot change). Raises ``Missing``."""
         ...
 
+    def queue(self, branch: str) -> tuple[Queued, ...]:
+        """Give what waits in the merge queue of a branch, first come first. Raises ``Missing``, ``Refused``."""
+        ...
+
+    def queue_branches(self) -> tuple[QueueBranch, ...]:
+        """Give the branches of all merge queues, one for each commit that waits for its checks."""
+        ...
+
     def pull_of_commit(self, sha: str) -> Pull | None:
         """Give the merged pull request that brought a commit to its base branch."""
         ...
@@ -455,11 +512,34 @@ class Repository(Signals, Protocol):
         """Close without merging."""
         ...
 
-    def merge(self, number: int, *, sha: str, title: str, message: str) -> str:
-        """Merge with a merge commit if the head still is ``sha``; give the merge commit's sha.
+    def merge(self, number: int, *, sha: str, title: str, message: str, method: MergeMethod = "merge") -> str:
+        """Merge if the head still is ``sha``; give the sha of the commit that it made.
 
         Raises ``Moved`` (409, and 405 "Base branch was modified"), ``Refused`` (405).
         """
+        ...
+
+    def merging(self, pull: Pull) -> Merging:
+        """Say how GitHub would merge an open pull request: two requests. Raises ``Missing``, ``Refused``."""
+        ...
+
+    def enqueue(self, pull: Pull) -> None:
+        """Put a pull request into the merge queue if its head still is that. Raises ``Moved``, ``Refused``."""
+        ...
+
+    def dequeue(self, pull: Pull) -> None:
+        """Take a pull request out of the merge queue. Raises ``Refused`` where it is not in it."""
+        ...
+
+    def enable_auto_merge(self, pull: Pull, *, title: str, message: str, method: MergeMethod) -> None:
+        """Let GitHub merge a pull request when its rules are met, if its head still is that.
+
+        Raises ``Moved``, ``Refused``.
+        """
+        ...
+
+    def disable_auto_merge(self, pull: Pull) -> None:
+        """Take that back. Raises ``Refused`` where it is off."""
         ...
 
     def reply(self, number: int, body: str) -> Comment:

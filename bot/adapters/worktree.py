@@ -35,7 +35,11 @@ if TYPE_CHECKING:
         Commit,
         Comparison,
         Landed,
+        MergeMethod,
+        Merging,
         OrganisationFile,
+        QueueBranch,
+        Queued,
         Reaction,
         Reviewed,
     )
@@ -47,6 +51,8 @@ NOTHING = "nothing"  # a commit without files
 PERSON = Actor(1, "you")
 BOT = Actor(2, "canary-bot", is_bot=True)
 MOST_COMMITS = 250  # of a pull request, as on GitHub
+
+_OFFLINE = "There are no pull requests offline."
 
 # The paths that the bot reads and writes on GitHub: ``reference/reliability.md`` T30.
 _PLAIN = re.compile(r"[ -\[\]-~]{1,1024}", re.ASCII)
@@ -455,9 +461,45 @@ class WorkTree:
         """Close a remembered pull request."""
         self._pulls = [replace(p, state="closed") if p.number == number else p for p in self._pulls]
 
-    def merge(self, number: int, *, sha: str, title: str, message: str) -> str:  # noqa: ARG002 - the port's
+    def merge(
+        self,
+        number: int,  # noqa: ARG002 - the port's
+        *,
+        sha: str,  # noqa: ARG002 - the port's
+        title: str,  # noqa: ARG002 - the port's
+        message: str,  # noqa: ARG002 - the port's
+        method: MergeMethod = "merge",  # noqa: ARG002 - the port's
+    ) -> str:
         """Refuse: what is merged is GitHub's to say."""
-        raise Refused("There are no pull requests offline.")
+        raise Refused(_OFFLINE)
+
+    def merging(self, pull: Pull) -> Merging:  # noqa: ARG002 - the port's
+        """Refuse, as ``merge``."""
+        raise Refused(_OFFLINE)
+
+    def enqueue(self, pull: Pull) -> None:  # noqa: ARG002 - the port's
+        """Refuse, as ``merge``."""
+        raise Refused(_OFFLINE)
+
+    def dequeue(self, pull: Pull) -> None:  # noqa: ARG002 - the port's
+        """Refuse, as ``merge``."""
+        raise Refused(_OFFLINE)
+
+    def enable_auto_merge(self, pull: Pull, *, title: str, message: str, method: MergeMethod) -> None:  # noqa: ARG002 - the port's
+        """Refuse, as ``merge``."""
+        raise Refused(_OFFLINE)
+
+    def disable_auto_merge(self, pull: Pull) -> None:  # noqa: ARG002 - the port's
+        """Refuse, as ``merge``."""
+        raise Refused(_OFFLINE)
+
+    def queue(self, branch: str) -> tuple[Queued, ...]:  # noqa: ARG002 - the port's
+        """Nothing waits offline."""
+        return ()
+
+    def queue_branches(self) -> tuple[QueueBranch, ...]:
+        """Nothing waits offline."""
+        return ()
 
     def reply(self, number: int, body: str) -> Comment:
         """Keep a reply for the caller to show."""

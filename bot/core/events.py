@@ -31,13 +31,19 @@ USED = frozenset(
         "pull_request_review",
         "check_run",
         "check_suite",
+        "merge_group",
         "installation",
         "installation_repositories",
     }
 )
 """The events that ``route`` can make something of."""
 
-_PULL_ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review", "closed"})
+_PULL_ACTIONS = frozenset(
+    {
+        *("opened", "synchronize", "reopened", "ready_for_review", "converted_to_draft", "closed"),
+        *("dequeued", "auto_merge_disabled"),  # what GitHub was given to merge comes back
+    }
+)
 _SWEPT_FROM = {
     ("installation", "created"): "repositories",
     ("installation_repositories", "added"): "repositories_added",
@@ -121,7 +127,7 @@ def route(
         at: When the delivery came, where it is known: the body of a press has no time.
 
     Returns:
-        (subject, ``comment`` | ``review`` | ``pull`` | ``check`` | ``button`` | ``installation``), without
+        (subject, ``comment`` | ``review`` | ``pull`` | ``check`` | ``button`` | ``group`` | ``installation``), without
         repetition.
     """
     installation = _id(_object(payload, "installation"), "id")
@@ -139,6 +145,10 @@ def route(
     if (event, action) == ("check_run", "requested_action"):
         press = _press(payload, app_id, at)
         return () if press is None else ((Subject(installation, repository, press.what), "button"),)
+    if event == "merge_group":
+        sha = _text(_object(payload, "merge_group"), "head_sha")
+        wanted = action == "checks_requested" and checks.is_sha(sha)
+        return ((Subject(installation, repository, f"group/{sha}"), "group"),) if wanted else ()
     if event in {"check_run", "check_suite"}:
         again = _checks(event, payload, app_id) if action == "rerequested" else ()
         return tuple((Subject(installation, repository, what), "check") for what in again)

@@ -158,6 +158,7 @@ class Proposal:
     ``failed`` counts how often a gate has held the step. ``cause`` says which rule asked for a rollback, empty
     where a person did.
     ``overrides`` are comments that want rules set aside for this step.
+    ``handed`` is the head that the bot gave to GitHub's merge queue or auto-merge, empty if it did not.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -180,6 +181,7 @@ class Proposal:
     failed: int = 0
     cause: str = ""
     overrides: tuple[Said, ...] = ()
+    handed: str = ""
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body."""

@@ -12,7 +12,8 @@ class Subject:
     ``what`` is ``pull/<number>``, ``service/<base branch>:<path>#<namespace>/<name>``
     (the namespace may be empty), ``repository`` for a sweep, ``repository/ours`` for one that leaves
     out the open pull requests of people, ``checks/<sha>/<number>`` or
-    ``checks/<sha>`` for checks to be judged again, or ``button/…``, see ``bot.core.checks.Press``.
+    ``checks/<sha>`` for checks to be judged again,
+    ``group/<sha>`` for a commit of a merge queue, or ``button/…``, see ``bot.core.checks.Press``.
     """
 
     installation: int

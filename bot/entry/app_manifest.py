@@ -17,10 +17,18 @@ PERMISSIONS: dict[str, str] = {
     # Only to receive ``issue_comment``: GitHub gives that event to Apps that may read issues.
     # Comments and labels of pull requests are covered by ``pull_requests``.
     "issues": "read",
+    # Only to receive ``merge_group``, and to see what is in a queue.
+    "merge_queues": "read",
 }
 """What the App asks for. Never ``workflows``, ``administration``, ``actions`` or ``secrets``."""
 
-EVENTS: tuple[str, ...] = ("issue_comment", "pull_request", "pull_request_review", "check_run")
+EVENTS: tuple[str, ...] = (
+    "issue_comment",
+    "pull_request",
+    "pull_request_review",
+    "check_run",
+    "merge_group",  # needs ``merge_queues``
+)
 """What the App subscribes to.
 
 ``installation`` and ``installation_repositories`` come by themselves, and so does ``check_suite`` with

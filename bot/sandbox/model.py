@@ -248,6 +248,16 @@ class Issue:
     app: App | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class AutoMerge:
+    """A pull request that GitHub merges as soon as the rules let it; ``who`` set it so."""
+
+    who: Account
+    method: MergeMethod
+    title: str | None
+    message: str | None
+
+
 @dataclass(slots=True, kw_only=True)
 class Pull(Issue):
     """A pull request.
@@ -271,6 +281,7 @@ class Pull(Issue):
     compared_with: str | None = None
     reviews: list[Review] = field(default_factory=list)
     maintainer_can_modify: bool = False
+    auto_merge: AutoMerge | None = None
 
     @property
     def merged(self) -> bool:
@@ -299,6 +310,7 @@ class Repository:
     deployments: list[Deployment] = field(default_factory=list)
     last_number: int = 0
     allow_auto_merge: bool = False
+    merge_methods: tuple[MergeMethod, ...] = ("merge", "squash", "rebase")
     delete_branch_on_merge: bool = False
     workflows_open_pulls: bool = True
 

@@ -26,8 +26,14 @@ if TYPE_CHECKING:
 
     from bot.sandbox.clock import SandboxClock
 
-PERMISSIONS = {"metadata": "read", "contents": "write", "pull_requests": "write", "checks": "write"}
-EVENTS = ("issue_comment", "pull_request", "pull_request_review", "check_run")
+PERMISSIONS = {
+    "metadata": "read",
+    "contents": "write",
+    "pull_requests": "write",
+    "checks": "write",
+    "merge_queues": "read",
+}
+EVENTS = ("issue_comment", "pull_request", "pull_request_review", "check_run", "merge_group")
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,37}[A-Za-z0-9])?")
 NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 

@@ -232,6 +232,9 @@ class Pulls(Reading):
             raise ApiError(405, "Pull Request is not mergeable")
         if sha is not None and sha != pull.head_sha:
             raise ApiError(409, "Head branch was modified. Review and try the merge again.")
+        if method not in repository.merge_methods:
+            words = {"merge": "Merge commits", "squash": "Squash merges", "rebase": "Rebase merges"}
+            raise ApiError(405, f"{words[method]} are not allowed on this repository.")
         self.check_protection(repository, pull, who, method)
         base = repository.git.ref(HEADS + pull.base_ref)
         if base is None:

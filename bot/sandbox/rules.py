@@ -30,7 +30,7 @@ GOOD = frozenset({"success", "neutral", "skipped"})
 RULE_TYPES = frozenset(
     {
         *("creation", "update", "deletion", "non_fast_forward", "required_signatures"),
-        *("required_status_checks", "pull_request"),
+        *("required_status_checks", "pull_request", "merge_queue", "required_linear_history"),
     }
 )
 _TOLD: dict[str, str] = {
@@ -65,6 +65,20 @@ def pull_request(
         "required_review_thread_resolution": False,
     }
     return {"type": "pull_request", "parameters": parameters}
+
+
+def merge_queue(method: str = "MERGE") -> Rule:
+    """Give the rule that merges go through a queue, each pull request checked on what is before it."""
+    parameters = {
+        "check_response_timeout_minutes": 60,
+        "grouping_strategy": "ALLGREEN",
+        "max_entries_to_build": 5,
+        "max_entries_to_merge": 5,
+        "merge_method": method,
+        "min_entries_to_merge": 1,
+        "min_entries_to_merge_wait_minutes": 5,
+    }
+    return {"type": "merge_queue", "parameters": parameters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +266,18 @@ class Rules(Teams):
         self, repository: Repository, pull: Pull, who: Account | None = None, method: MergeMethod = "merge"
     ) -> None:
         """Refuse what the base branch's rules forbid. Raises ``ApiError`` 405."""
+        self.check_rules(repository, pull, who, method)
+
+    def check_rules(
+        self,
+        repository: Repository,
+        pull: Pull,
+        who: Account | None,
+        method: MergeMethod,
+        *,
+        queued: bool = False,
+    ) -> None:
+        """Refuse what the base branch's rules forbid; ``queued`` leaves out that there is a queue. ``ApiError`` 405."""
         classic = self.protection(repository.full_name, pull.base_ref)
         if classic is not None:
             wanted = [(name, classic.sources.get(name)) for name in classic.checks]
@@ -267,7 +293,8 @@ class Rules(Teams):
         broken = [
             sentence
             for rule in self._binding(repository, pull.base_ref, who)
-            if (sentence := self._broken(rule, repository, pull, method))
+            if not (queued and rule["type"] == "merge_queue")
+            and (sentence := self._broken(rule, repository, pull, method))
         ]
         if broken:
             raise ApiError(405, _violations(broken))
@@ -278,6 +305,10 @@ class Rules(Teams):
         match rule["type"]:
             case "update":
                 return _TOLD["update"]
+            case "merge_queue":
+                return "Changes must be made through the merge queue"
+            case "required_linear_history" if method == "merge":
+                return "Merge commits are not allowed on this branch."
             case "required_status_checks":
                 wanted = [
                     (one["context"], one.get("integration_id")) for one in told["required_status_checks"]

@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Match, Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bot.sandbox import (
+    graphql,
     rest_apps,
     rest_checks,
     rest_code,
@@ -244,7 +245,7 @@ def create_app(world: World, *, api: Api | None = None, pages: APIRouter | None 
     for prefix in (ENTERPRISE, ""):
         operations = [
             Route(prefix + path, api.endpoint(handler, prefix), methods=[method])
-            for table in TABLES
+            for table in (*TABLES, graphql.table)
             for method, path, handler in table.routes
         ]
         app.router.routes.append(_Operations(prefix, operations))

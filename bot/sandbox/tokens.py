@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from bot.sandbox.clock import SandboxClock
-    from bot.sandbox.model import Installation, Repository
+    from bot.sandbox.model import Installation, MergeMethod, Repository
 
 WORKFLOW_LIFE = timedelta(hours=24)  # longest; on GitHub the end of the job ends it earlier
 ACTIONS_APP_ID = 15368
@@ -173,6 +173,7 @@ class Tokens(People):
         allow_auto_merge: bool | None = None,
         delete_branch_on_merge: bool | None = None,
         workflows_open_pulls: bool | None = None,
+        merge_methods: tuple[MergeMethod, ...] | None = None,
     ) -> None:
         """Change settings of a repository; what is left out stays.
 
@@ -181,6 +182,7 @@ class Tokens(People):
             allow_auto_merge: Pull requests may be set to merge by themselves.
             delete_branch_on_merge: A merge deletes the head branch.
             workflows_open_pulls: "Allow GitHub Actions to create and approve pull requests".
+            merge_methods: How pull requests may be merged.
         """
         repository = self.repository(repo)
         if allow_auto_merge is not None:
@@ -189,3 +191,5 @@ class Tokens(People):
             repository.delete_branch_on_merge = delete_branch_on_merge
         if workflows_open_pulls is not None:
             repository.workflows_open_pulls = workflows_open_pulls
+        if merge_methods is not None:
+            repository.merge_methods = merge_methods

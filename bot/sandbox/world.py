@@ -6,7 +6,8 @@ Everything a visitor of GitHub could do is a method of ``World``; repositories a
 The methods are spread over parts, one on top of the other: ``base`` (records, roles,
 deliveries), ``people`` (accounts, repositories, Apps), ``tokens`` (of workflows), ``code`` (files,
 branches, commits), ``reading`` and ``pulls`` (pull requests, merging, labels), ``talk`` (comments,
-reviews, reactions), ``statuses``, ``checks`` (runs, suites, buttons), ``teams``, ``rules`` and ``merging``.
+reviews, reactions), ``statuses``, ``checks`` (runs, suites, buttons), ``teams``, ``rules``,
+``merging`` (auto-merge) and ``queue``.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from bot.sandbox.clock import SandboxClock
-from bot.sandbox.merging import Merging
+from bot.sandbox.queue import Queues
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 
-class World(Merging):
+class World(Queues):
     """Accounts, repositories and everything on them. Safe to share between threads."""
 
     _temporary = False

@@ -29,6 +29,7 @@ from bot.service import (
     overlapping,
     pressing,
     proposing,
+    queueing,
     readback,
     retargeting,
     retrying,
@@ -122,6 +123,8 @@ class Bot:
                 return self._look_at_button(desk, subject)
             if kind == "checks":
                 return self._look_again(desk, subject, rest)
+            if kind == "group":
+                return queueing.look(desk, rest)
             if kind == "service":
                 base, _, key = rest.partition(":")
                 service = Service.parse(base, key)
@@ -224,6 +227,8 @@ class Bot:
         """Judge all checks of a commit anew: somebody asked for it, and GitHub lets them wait until then."""
         desk.again, _, named = rest.partition("/")
         numbers = (int(named),) if named else pressing.pulls_of(desk, desk.again)
+        if not numbers:
+            queueing.look(desk, desk.again)
         for number in numbers:
             self._look_at_pull(desk, subject, number, "check")
         pressing.end_the_rest(desk, desk.again, next(iter(numbers), None))
@@ -487,7 +492,8 @@ class Bot:
                 rolling[number] = None
         desk = Desk(repo, self.clock, self.rulebook, self.historian)
         numbers.update(dict.fromkeys(n for n, said in unanswered.items() if self._waiting(desk, said)))
-        for pull in repo.open_pulls():
+        waiting = repo.open_pulls()
+        for pull in waiting:
             if pull.ours or (everybodys and now - pull.updated_at < FRESH):
                 numbers[pull.number] = None
         for pull in repo.pulls_closed_since(now - SWEEP_BACK):
@@ -495,9 +501,11 @@ class Bot:
             late = pull.merged_at is not None and now - pull.merged_at < FRESH
             if pull.ours or late or pull.number in rolling:
                 numbers[pull.number] = None
-        for number in numbers:
-            where = Subject(subject.installation, subject.repository, f"pull/{number}")
-            self.marks(where, at=now, why="sweep")
+        subjects = [f"pull/{number}" for number in numbers]
+        if waiting:  # a queue holds open pull requests
+            subjects += [f"group/{branch.sha}" for branch in repo.queue_branches()]
+        for what in subjects:
+            self.marks(Subject(subject.installation, subject.repository, what), at=now, why="sweep")
 
 
 def _dispatch(case: Case, command: c.Command) -> Outcome:  # noqa: C901, PLR0912 - a line for each verb

@@ -19,13 +19,14 @@ from bot.core.problems import Declined
 from bot.core.rollout import Phase, origin_of
 from bot.core.text import code, code_block
 from bot.core.witness import evidence_trailers
-from bot.ports import Actor, Check, Moved, Refused
+from bot.ports import Actor, Check
 from bot.service import (
     approving,
     authority,
     concluding,
     failing,
     gating,
+    handing,
     overlapping,
     overriding,
     proposing,
@@ -41,6 +42,7 @@ from bot.service.stepping import change_to, open_step, page_of, realign
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
     from bot.core.rules import RuleSet
+    from bot.core.trailers import Record
     from bot.service.desk import Desk
     from bot.service.proposing import Ours
     from bot.service.reading import Service, Standing
@@ -57,7 +59,7 @@ class Progress:
     """What a look at a service found and did.
 
     ``again`` is when to look again, ``step`` the open pull request of the next step, ``merged`` the
-    numbers of pull requests merged in this look.
+    numbers of pull requests merged in this look, ``waits`` says what GitHub's queue or auto-merge waits for.
     """
 
     standing: Standing | None
@@ -67,6 +69,7 @@ class Progress:
     merged: tuple[int, ...] = ()
     refusal: str = ""
     problem: Declined | None = None
+    waits: str = ""
 
 
 def converge(desk: Desk, service: Service, *, merges: bool = True) -> Progress:
@@ -135,6 +138,7 @@ def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
         title = f"The {about} cannot be read"
         state = reference(step.pull.number, f"gate-unreadable-{about[0]}")
         desk.tell(step.pull.head_sha, [Check(GATE, "failure", title, text, external_id=state)])
+        handing.take_back(desk, step)
 
 
 def _tell_no_step(desk: Desk, standing: Standing, ours: tuple[Ours, ...], error: Declined) -> None:
@@ -293,6 +297,7 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
             step.pull.head_sha,
             [check, approving.check(desk, standing, step.proposal, change.record, step.pull, gate)],
         )
+        step = handing.take_back(desk, step)
         return Progress(standing, again=gate.until, step=step, gate=gate)
     check = proposing.gate_check(desk, step, shown, standing.split, change, extra)
     desk.tell(
@@ -302,7 +307,8 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     wished = step.proposal.wish is not None
     wanted = merges and (wished or (rules.auto and step.proposal.before > 0))
     if gate.passes and wanted and not step.pull.draft:
-        return _merge(desk, standing, rules, step, gate)
+        return _merge(desk, standing, rules, step, change.record, gate)
+    step = handing.take_back(desk, step)
     return Progress(standing, again=gate.until, step=step, gate=gate)
 
 
@@ -331,12 +337,15 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
         approvals() if record is None else approving.check(desk, standing, step.proposal, record, step.pull)
     )
     desk.tell(step.pull.head_sha, [check, told])
+    handing.take_back(desk, step)
 
 
 # --- merging ----------------------------------------------------------------------------------
 
 
-def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gate) -> Progress:
+def _merge(  # noqa: PLR0917 - one step, its facts
+    desk: Desk, standing: Standing, rules: RuleSet, step: Ours, record: Record, gate: Gate
+) -> Progress:
     wish = step.proposal.wish
     by = Actor(wish.by_id, wish.by) if wish is not None else None
     verdict = authority.allowed(desk, "promote", by, standing.service) if by is not None else None
@@ -354,6 +363,7 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
         text = f"{lost}; the wish is dropped."
         name = f"wish-dropped-{wish.to}"
         proposing.notify(desk, step.pull.number, name, text, standing.rollout.record)
+        step = handing.take_back(desk, step)
         step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))
         return Progress(standing, again=gate.until, step=step, gate=gate)
     who = (
@@ -369,12 +379,14 @@ def _merge(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gat
     lines = (*overriding.trailers(gate), *evidence_trailers(gate.measured))
     aside = any(c.verdict == "overridden" for c in gate.conditions)
     passed = "Two people set rules aside" if aside else "Bake time is over; nothing holds the rollout"
-    message = "\n".join((f"{passed}.", "", who, *lines))
+    who = "\n".join((who, *lines))
     title = f"{step.pull.title} (#{step.pull.number})"
-    try:
-        desk.repo.merge(step.pull.number, sha=step.pull.head_sha, title=title, message=message)
-    except Moved:
+    tried = handing.merge(desk, step, record, handing.Words(title, f"{passed}.", who))
+    if tried.merged:
+        return Progress(standing, gate=gate, merged=(step.pull.number,))
+    if tried.moved:
         return Progress(standing, again=desk.now() + SOON, step=step, gate=gate, refusal="the branch moved")
-    except Refused as refusal:
-        return Progress(standing, again=desk.now() + LATER, step=step, gate=gate, refusal=str(refusal))
-    return Progress(standing, gate=gate, merged=(step.pull.number,))
+    again = desk.now() + LATER
+    return Progress(
+        standing, again=again, step=tried.step, gate=gate, refusal=tried.refusal, waits=tried.waits
+    )

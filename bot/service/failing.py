@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bot.core import naming, report
+from bot.core import naming, report, trailers
 from bot.core.gate_evidence import evidence
 from bot.core.gates import Outcome
 from bot.core.markers import Hold, Proposal
 from bot.core.problems import Declined
 from bot.core.rollout import clock, rollback_record, rolled_back
 from bot.core.text import code, printable
-from bot.ports import Moved, Refused
-from bot.service import authority, proposing
+from bot.service import authority, handing, proposing
 from bot.service.checks import quiet_checks
 
 if TYPE_CHECKING:
@@ -168,23 +167,22 @@ def _numbers(gate: Gate) -> str:
 def merge_rollback(desk: Desk, standing: Standing, back: Ours) -> bool:
     """Merge a rollback that the rules asked for; where GitHub does not let the bot, people are told once."""
     record = standing.rollout.record
-    if not all(commit.ours for commit in desk.repo.commits_of(back.pull.number)):
+    commits = desk.repo.commits_of(back.pull.number)
+    said = [one for commit in commits for one in trailers.records(commit.message)]
+    if not said or not all(commit.ours for commit in commits):
         return False  # a person has taken it over
     desk.tell(back.pull.head_sha, quiet_checks(desk, back.pull.number, back.proposal))
-    message = (
-        "A gate failed, and the rules say rollback.\n\n"
-        f"Canary-Promoted-By: {RULES}\nCanary-Cause: {back.proposal.cause}"
-    )
+    who = f"Canary-Promoted-By: {RULES}\nCanary-Cause: {back.proposal.cause}"
     title = f"{back.pull.title} (#{back.pull.number})"
-    try:
-        desk.repo.merge(back.pull.number, sha=back.pull.head_sha, title=title, message=message)
-    except Moved:
-        return False
-    except Refused as refusal:
+    words = handing.Words(title, "A gate failed, and the rules say rollback.", who)
+    tried = handing.merge(desk, back, said[-1], words)
+    if tried.refusal:
         text = (
-            f"GitHub does not let the bot merge this rollback: {code(str(refusal), longest=200)}. "
+            f"GitHub does not let the bot merge this rollback: {code(tried.refusal, longest=200)}. "
             "**Please merge it**; until then the candidate keeps its traffic. The bot tries again."
         )
         proposing.notify(desk, back.pull.number, "rollback-waits", text, record)
-        return False
-    return True
+    elif tried.waits:
+        text = f"{tried.waits} Until it is merged the candidate keeps its traffic."
+        proposing.notify(desk, back.pull.number, "rollback-waits", text, record)
+    return tried.merged

@@ -189,7 +189,9 @@ def _check_order(command: c.Promote, record: Record, target: int | None) -> None
 def _with_wish(case: Case, step: Ours) -> Ours:
     author = case.scene.comment.author
     wish = Wish(by=author.login, to=case.scene.key, pull=case.scene.pull.number, by_id=author.id)
-    proposal = replace(step.proposal, wish=wish).saw(case.scene.key)
+    # Also what was taken out of GitHub's queue is put there again: somebody asks for it.
+    handed = "" if step.pull.auto_merge is None else step.proposal.handed
+    proposal = replace(step.proposal, wish=wish, handed=handed).saw(case.scene.key)
     return proposing.rewrite(case.desk, step, proposal)
 
 
@@ -223,7 +225,11 @@ def remembered(case: Case, progress: Progress, step: Ours, record: Record) -> Ou
     reasons = progress.gate.reasons if progress.gate is not None else ()
     lines = "\n".join(f"- {r}" for r in reasons)
     head = f"Remembered: #{step.pull.number} ({step.proposal.weight} %) merges when the rules pass."
-    if progress.refusal:
+    if progress.waits:
+        head = f"{progress.waits} Remembered."
+    elif step.pull.draft:
+        head = f"Remembered: #{step.pull.number} is a draft; it merges when it is marked ready and the rules pass."
+    elif progress.refusal:
         quoted = code(progress.refusal, longest=200)
         head = f"GitHub does not merge #{step.pull.number} yet: {quoted}. Remembered; I try again."
     elif not reasons:

@@ -91,12 +91,34 @@ def _ambiguous_conflict(key: str, schema: Json) -> bool:
 
 
 def _bot_email(key: str, schema: Json) -> bool:
-    if not key.startswith("webhook check_suite/"):
+    if not key.startswith(("webhook check_suite/", "webhook merge_group/")):
         return False
     found = [part for part in _parts(schema) if part.get("format") == "email"]
     for part in found:
         del part["format"]
     return bool(found)
+
+
+def _merge_queues(_key: str, schema: Json) -> bool:
+    found = False
+    for part in _parts(schema):
+        names = part.get("enum")
+        if (
+            isinstance(names, list)
+            and {"check_run", "pull_request_review"} <= {*names}
+            and "merge_group" not in names
+        ):
+            names.append("merge_group")
+            found = True
+        held = part.get("properties")
+        if (
+            isinstance(held, dict)
+            and {"checks", "pull_requests", "issues"} <= {*held}
+            and "merge_queues" not in held
+        ):
+            held["merge_queues"] = {"type": "string", "enum": ["read", "write"]}
+            found = True
+    return found
 
 
 def _is_basic_error(body: bytes) -> bool:
@@ -206,9 +228,15 @@ ALLOWED = (
         mend=_ambiguous_conflict,
     ),
     Allowance(
+        "merge-queues",
+        "An App subscribes to merge_group and holds merge_queues (schema app-permissions); the Apps inside of older "
+        "events and of suites have lists without both.",
+        mend=_merge_queues,
+    ),
+    Allowance(
         "bot-email",
-        "The head commit of a suite may be a bot's, whose address has brackets (1+name[bot]@users.noreply.github.com) "
-        "that no plain e-mail address has.",
+        "The head commit of a suite or a merge group may be a bot's, whose address has brackets "
+        "(1+name[bot]@users.noreply.github.com) that no plain e-mail address has.",
         mend=_bot_email,
     ),
 )

@@ -19,6 +19,7 @@ from jsonschema_rs import Draft202012Validator, ValidationError, ValidationError
 from tests.contract import description
 from tests.contract.allowed import ALLOWED
 from tests.contract.exchange import GRAPHQL_PATH, NO_ANSWER, Exchange, Violation
+from tests.contract.graphql_referee import faults, name_of
 from tests.contract.routing import Router
 from tests.contract.schemas import alone
 
@@ -60,6 +61,8 @@ class Referee:
 
     def operation(self, exchange: Exchange) -> str:
         """Name the operation of a request, the request itself when it has none."""
+        if exchange.path == GRAPHQL_PATH:
+            return name_of(exchange.request_body)
         found = self._router.find(exchange.path)
         return f"{exchange.method} {found[0] if found else exchange.path}"
 
@@ -88,10 +91,8 @@ class Referee:
     def _judge(self, exchange: Exchange) -> Iterator[Violation]:
         asked = f"{exchange.method} {exchange.path}"
         if exchange.path == GRAPHQL_PATH:
-            sentence = (
-                "no GraphQL document is known to the referee; it must be checked against GitHub's schema"
-            )
-            yield Violation("graphql", asked, sentence)
+            for sentence in faults(exchange):
+                yield Violation("graphql", name_of(exchange.request_body), sentence, exchange.status)
             return
         found = self._router.find(exchange.path)
         if found is None:

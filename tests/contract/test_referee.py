@@ -123,7 +123,7 @@ class TestRequests:
         assert [v.kind for v in judge.judge(replace(lost, query="x=1"))] == ["query"]
 
     def test_a_graphql_document(self, judge: Referee) -> None:
-        found = judge.judge(Exchange("POST", "/graphql", "", 200, b'{"query":"{viewer{login}}"}', b"{}"))
+        found = judge.judge(Exchange("POST", "/graphql", "", 200, b'{"query":"{viewer{nonsense}}"}', b"{}"))
 
         assert [violation.kind for violation in found] == ["graphql"]
 
@@ -243,9 +243,10 @@ class TestAllowed:
         "deleted-fork": "pull of a deleted fork",
         "contents-conflict": "conflict",
     }
+    OF_WEBHOOKS = ("merge-queues", "bot-email")
 
     def test_every_exception_is_here_and_has_a_reason(self) -> None:
-        assert [one.name for one in ALLOWED] == [*self.NEEDS, "bot-email"]
+        assert [one.name for one in ALLOWED] == [*self.NEEDS, *self.OF_WEBHOOKS]
         assert all(one.reason.endswith(".") for one in ALLOWED)
 
     @pytest.mark.parametrize("name", NEEDS)
@@ -266,6 +267,13 @@ class TestAllowed:
 
         assert judge.judge_webhook("check_suite", body) == ()
         assert len(without.judge_webhook("check_suite", body)) == 1
+
+    def test_an_app_that_hears_of_merge_queues_needs_it(self, judge: Referee) -> None:
+        body = heard().webhooks["check_suite/rerequested"]
+        without = Referee(rest(), webhooks(), [one for one in ALLOWED if one.name != "merge-queues"])
+
+        assert judge.judge_webhook("check_suite", body) == ()
+        assert without.judge_webhook("check_suite", body) != ()
 
     def test_a_bare_refusal_has_the_basic_shape(self, judge: Referee) -> None:
         good = heard().exchanges["429"]

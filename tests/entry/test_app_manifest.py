@@ -30,6 +30,7 @@ class TestAppManifest:
             "pull_requests": "write",
             "checks": "write",
             "issues": "read",
+            "merge_queues": "read",
         }
 
     def test_events_are_used(self) -> None:

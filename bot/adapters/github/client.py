@@ -166,6 +166,43 @@ class Client:
         """Give the JSON of a GET; raises as ``send``."""
         return self.send("GET", path, params=params).data
 
+    def graphql(self, field: str, document: str, variables: Mapping[str, Any]) -> Any:
+        """Send one document and give what its one ``field`` holds.
+
+        GitHub answers 200 also where a document fails; then ``errors`` say why.
+        Source: docs.github.com, "Forming calls with GraphQL", "Rate limits for the GraphQL API".
+
+        Raises:
+            OutsideFailure: As ``send``, and for an answer of another shape.
+            Missing: No such object, or none that may be seen.
+            Moved: The head is another one.
+            Refused: Any other failure.
+        """
+        body = {"query": document, "variables": variables}
+        answer = self._once("POST", self._github.requester.graphql_url, None, body)
+        limit = _limit(answer, self._wire.clock)
+        if limit is not None or answer.status != HTTPStatus.OK:
+            raise self._failure(f"GraphQL {field}", answer, limit)
+        told = answer.data if isinstance(answer.data, dict) else {}
+        errors = [one for one in told.get("errors") or () if isinstance(one, dict)]
+        if errors:
+            raise self._failed_document(errors[0])
+        data = told.get("data")
+        if not isinstance(data, dict) or data.get(field) is None:
+            raise Missing(f"GraphQL {field}: nothing there")
+        return data[field]
+
+    def _failed_document(self, error: Mapping[str, Any]) -> Exception:
+        said = printable(" ".join(self._wire.redact(str(error.get("message", ""))).split()))
+        match error.get("type"):
+            case "RATE_LIMITED":
+                return OutsideFailure("GraphQL: GitHub's rate limit.", retry_after=_UNNAMED_WAIT)
+            case "NOT_FOUND":
+                return Missing(said)
+            case _ if said.lower().startswith("pull request head branch was modified"):
+                return Moved(said)  # GitHub has no type of its own for it
+        return Refused(said)
+
     def pages(
         self, path: str, params: Mapping[str, str | int] | None = None, *, key: str | None = None
     ) -> Iterator[Any]:

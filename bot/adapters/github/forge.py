@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 PERMISSIONS = {"contents": "write", "pull_requests": "write", "checks": "write", "metadata": "read"}
 # Only for asking who is in a team, and only where a configuration names one: an installation need not grant it.
 TEAMS = {"metadata": "read", "members": "read"}
+# Only for looking into a merge queue, and only where a branch has one: an older installation may not grant it yet.
+QUEUES = {"metadata": "read", "contents": "read", "pull_requests": "read", "merge_queues": "read"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/(?!\.{1,2}$)[A-Za-z0-9._-]+", re.ASCII)
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class GitHubForge:
         self._key = AppKey(app_id, pem, clock)
         self._tokens = Tokens(self._as_app, clock, self.redact, permissions or PERMISSIONS)
         self._team_tokens = Tokens(self._as_app, clock, self.redact, TEAMS)
+        self._queue_tokens = Tokens(self._as_app, clock, self.redact, QUEUES)
         self._memory = Memory(clock)
         self._web_url = (web_url or web_address(self._wire.base_url)).rstrip("/")
         self._signed_only = signed_commits_only
@@ -112,6 +115,7 @@ class GitHubForge:
             web_url=f"{self._web_url}/{name}",
             organisation=lambda: Client(self._wire, Installation(self._tokens, installation, ORGANISATION)),
             teams=lambda: Client(self._wire, Installation(self._team_tokens, installation, own)),
+            queues=lambda: Client(self._wire, Installation(self._queue_tokens, installation, own)),
         )
 
     def repositories(self) -> Iterator[tuple[int, str]]:

@@ -52,6 +52,7 @@ class Reading:
         web_url: The address of the repository's page.
         organisation: Makes a client that may read the organisation's ``.github``; by default this one's.
         teams: Makes a client that may ask about teams; ``client`` by default.
+        queues: Makes a client that may look into merge queues; ``client`` by default.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class Reading:
         web_url: str,
         organisation: Callable[[], Client] | None = None,
         teams: Callable[[], Client] | None = None,
+        queues: Callable[[], Client] | None = None,
     ) -> None:
         self._name = name
         self._owner = name.partition("/")[0]
         self._client = client
         self._as_member: Client | None = None
         self._teams = teams if teams is not None else lambda: client
+        self._queues = queues
         self._memory = memory
         self._authorship = authorship
         self._web_url = web_url

@@ -110,6 +110,12 @@ class IntroducedClient(Client):
             self._introduction.hear(answer.data)
         return answer
 
+    def graphql(self, field: str, document: str, variables: Mapping[str, Any]) -> Any:
+        """Send a document; raises as ``Client.graphql``, and ``Refused`` for mutations as a stranger."""
+        if document.startswith("mutation") and self._introduction.stranger:
+            raise Refused(self._introduction.stranger)
+        return super().graphql(field, document, variables)
+
 
 class TokenForge:
     """``bot.ports.Forge`` for one repository and one token. Safe to share between threads.

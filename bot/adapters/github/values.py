@@ -19,6 +19,7 @@ from bot.core.permissions import role_of
 from bot.core.problems import OutsideFailure
 from bot.ports import (
     Actor,
+    AutoMerge,
     ChangedFile,
     Check,
     CheckConclusion,
@@ -107,7 +108,16 @@ def pull(data: Any, ours: Callable[[Any], bool]) -> Pull:
         merge_sha=data.get("merge_commit_sha") if merged else None,
         mergeable=data.get("mergeable"),
         labels=tuple(label["name"] for label in data.get("labels", ())),
+        node=data.get("node_id") or "",
+        auto_merge=_auto_merge(data.get("auto_merge"), ours),
     )
+
+
+def _auto_merge(data: Any, ours: Callable[[Any], bool]) -> AutoMerge | None:
+    if data is None:
+        return None
+    who = data["enabled_by"]
+    return AutoMerge(actor(who), who is not None and ours(who))
 
 
 def _state(text: str) -> Literal["open", "closed"]:

@@ -309,11 +309,11 @@ FORGE: dict[str, Kind] = {
         "Remove the App from the *Bypass list* of the ruleset: it needs none to open, update and merge pull requests.",
     ),
     "merge-queue": Kind(
-        E_,
+        N_,
         "The base branch has a merge queue.",
-        "GitHub refuses a direct merge there, and this version neither enqueues nor reports its checks on the "
-        "queue's commits, so a required `canary / gate` never becomes green in it.",
-        "Switch the queue off for that branch, or keep the manifests in a repository without one.",
+        "The bot puts its steps into the queue and reports its checks on the queue's commits, when it hears of them.",
+        "The App needs *Merge queues: read* and the event *Merge group*; with the Action a workflow has to run at "
+        "`merge_group`, as the example `go-on.yml` does.",
     ),
     "pull-request-not-required": Kind(
         W_,

@@ -47,7 +47,7 @@ class Nothing:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Look at subjects because of a comment, a button or a merge, then for comments left behind.
+    """Look at subjects because of a comment, a button, a merge or a merge queue, then for comments left behind.
 
     ``subjects`` are (subject, why). ``comment`` is the comment's name in markers, ``comment/<id>``, and
     ``said_at`` its time as the event gives it; both are empty where there is none.
@@ -126,6 +126,11 @@ def _wanted(name: str, payload: Mapping[str, Any], repository: str, slug: str, *
             # Also without a merge: a step that a person closed is on hold, and hears so.
             found = _routed(name, payload, None)
             return Look(repository, found) if found else Nothing("The event names no pull request.")
+        case "merge_group", "checks_requested":
+            found = _routed(name, payload, None)
+            return (
+                Look(repository, found) if found else Nothing("The event names no commit of a merge queue.")
+            )
         case "check_run" | "check_suite", _:
             if _at(payload, name, "app", "slug") != slug:
                 return Nothing("The check is another App's.")

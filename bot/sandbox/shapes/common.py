@@ -214,9 +214,9 @@ def association(repository: Repository, account: Account) -> str:
 def _merge_settings(repository: Repository) -> Json:
     """Give the settings about merging; GitHub shows them to who may write contents only."""
     return {
-        "allow_squash_merge": True,
-        "allow_merge_commit": True,
-        "allow_rebase_merge": True,
+        "allow_squash_merge": "squash" in repository.merge_methods,
+        "allow_merge_commit": "merge" in repository.merge_methods,
+        "allow_rebase_merge": "rebase" in repository.merge_methods,
         "allow_auto_merge": repository.allow_auto_merge,
         "allow_update_branch": False,
         "delete_branch_on_merge": repository.delete_branch_on_merge,

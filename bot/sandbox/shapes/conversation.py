@@ -214,7 +214,7 @@ def pull_shape(
         "base": _side(world, repository.owner, (pull.base_ref, pull.base_sha), repository, urls, hook=hook),
         "_links": {key: {"href": value} for key, value in links.items()},
         "author_association": association(repository, pull.author),
-        "auto_merge": None,
+        "auto_merge": _auto_merge(pull, urls),
         "active_lock_reason": None,
     }
     if short:
@@ -233,6 +233,18 @@ def pull_shape(
         "additions": sum(file.additions for file in facts.files),
         "deletions": sum(file.deletions for file in facts.files),
         "changed_files": len(facts.files),
+    }
+
+
+def _auto_merge(pull: Pull, urls: Urls) -> Json | None:
+    armed = pull.auto_merge
+    if armed is None:
+        return None
+    return {
+        "enabled_by": account_shape(armed.who, urls),
+        "merge_method": armed.method,
+        "commit_title": armed.title or f"{pull.title} (#{pull.number})",
+        "commit_message": armed.message or "",
     }
 
 
