@@ -192,5 +192,5 @@ def _told(wrong: Mismatch, pull: Pull, service: Service) -> str:
 def _ways(service: Service) -> str:
     return (
         f"{code(service.name)} is frozen: nothing is promoted before a person has looked. Put the base branch right; "
-        "then `/resume` goes on, or `/rollback` turns back."
+        "then `/resume` goes on. `/rollback` turns back; `/canary adopt` goes on from another split that stands there."
     )
