@@ -13,6 +13,7 @@ from bot.core.rollout import clock
 from bot.core.trailers import overrides
 from tests.scenarios.moves import begin, run_of, sweep
 from tests.scenarios.stage import PATH
+from tests.scenarios.test_permissions import configure
 
 if TYPE_CHECKING:
     from tests.scenarios.stage import Reply, Stage
@@ -224,6 +225,39 @@ def test_rollback_and_hold_need_no_second_person(two: Stage) -> None:
     assert two.say(number, "/rollback", by="tess").code == "proposed"
     assert two.pull(step.number).state == "closed"
     two.notice(step.number, "closed-rollback")
+
+
+def test_approvals_are_set_aside(two: Stage) -> None:
+    configure(two, "four-eyes: true\n")
+    number = begin(two)
+    two.later(minutes=31)
+    step = two.step()
+    text = "/promote --override approvals -- everybody else sleeps"
+    assert two.check(step.number, "canary / approvals")[0] is None
+    first(two, number, text)
+    assert two.say(number, text, by="kim").code == "applied"
+    assert two.pull(step.number).merged
+    assert two.check(step.number, "canary / approvals")[0] == "success"
+    assert any("Canary-Override: approvals by ada and kim" in message for message in two.log())
+
+
+@pytest.mark.parametrize("rate", [None, 0.5], ids=["no answer", "failed and held"])
+def test_gates_are_set_aside(two: Stage, rate: float | None) -> None:
+    two.measure(error_rate=rate)
+    two.configure("rules: cautious\non-fail: hold\n")
+    number = begin(two)
+    two.later(minutes=31)
+    step = two.step()
+    if rate is not None:
+        two.notice(step.number, "gate-failed-0")
+    text = "/promote --override gates -- the meter is broken"
+    first(two, number, text)
+    assert two.say(number, text, by="kim").code == "applied"
+    assert two.pull(step.number).merged
+    assert any("Canary-Override: gates by ada and kim" in message for message in two.log())
+    for reply in (r for n in two.numbers() for r in two.all_replies(n)):
+        if reply.answer.to.startswith("gate-failed"):
+            two.notice(reply.number, reply.answer.to)
 
 
 class TestSteps:
