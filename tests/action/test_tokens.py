@@ -186,6 +186,14 @@ class TestIdentity:
         assert (ran.status, ran.decision, ran.requests) == (1, "failed", ())
         assert "slug" in ran.outputs["summary"]
 
+    def test_what_gates_may_not_ask(self, shop: Shop) -> None:
+        feature(shop)
+        wrong = "endpoints: [{kind: http, name: slo, url: 'http://169.254.169.254/', token: hush-hush}]"
+        ran = shop.runner.run(shop.event_of(1, "/canary 25"), CANARY_ACTION_ENDPOINTS=wrong)
+        assert (ran.status, ran.decision, ran.requests) == (1, "failed", ())
+        assert "slo is not on the operators list of hosts" in ran.outputs["summary"]
+        assert "hush" not in str(ran)
+
     @pytest.mark.parametrize("age", ["soon", "-1", "0", "73h", "9" * 5000, "1e9", "\u0663"])
     def test_what_is_no_age(self, shop: Shop, age: str) -> None:
         feature(shop)

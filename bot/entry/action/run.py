@@ -21,6 +21,8 @@ from urllib.parse import urlsplit
 import pytimeparse2
 
 from bot.adapters.clock import SystemClock
+from bot.adapters.gates.hosts import Outside
+from bot.adapters.gates.judges import Judges
 from bot.adapters.github.token import WORKFLOWS, TokenForge
 from bot.adapters.rulebook import built_in
 from bot.core.problems import OutsideFailure
@@ -29,7 +31,7 @@ from bot.core.text import printable
 from bot.entry import logs
 from bot.entry.action import files, summary
 from bot.entry.action.agenda import Agenda, work_off
-from bot.entry.action.command import AGE, TOKEN, unusable
+from bot.entry.action.command import AGE, ENDPOINTS, TOKEN, unusable
 from bot.entry.action.event import INSTALLATION, Judge, Look
 from bot.ports import Moved, Refused
 from bot.service import Bot, Historian
@@ -72,16 +74,25 @@ def run(
     try:
         forge = _forge(environ, slug, clock, sleep, on_request)
         age = _max_age(environ)
+        outside = _outside(environ)
     except ValueError as reason:
         return unusable(environ, str(reason))
     try:
         with _cancellable(), files.no_commands(sys.stdout), redirect_stderr(sys.stdout):
             # From here on foreign text may be printed, if only in a log line.
-            logs.configure("WARNING", secrets=[environ.get(TOKEN, "")])
+            tokens = [endpoint.token for endpoint in outside.endpoints if endpoint.token]
+            logs.configure("WARNING", secrets=[environ.get(TOKEN, ""), *tokens])
             entries: list[Entry] = []
             agenda = Agenda(clock)
             bot = Bot(
-                forge, clock, built_in(), agenda, Historian(), max_command_age=age, journal=entries.append
+                forge,
+                clock,
+                built_in(),
+                agenda,
+                Historian(),
+                max_command_age=age,
+                journal=entries.append,
+                gates=Judges(outside),
             )
             try:
                 if isinstance(wanted, Judge):
@@ -220,6 +231,18 @@ def _max_age(environ: Mapping[str, str]) -> timedelta:
     if not isinstance(seconds, int | float) or not 0 < seconds <= OLDEST.total_seconds():
         raise ValueError(f"{AGE} is a duration of 72 hours at most, like 3600, 90m or 2h.")
     return timedelta(seconds=seconds)
+
+
+def _outside(environ: Mapping[str, str]) -> Outside:
+    text = environ.get(ENDPOINTS, "")
+    if not text.strip():
+        return Outside()
+    from bot.entry.endpoints import EndpointsUnusable, read_endpoints  # noqa: PLC0415 - few have endpoints
+
+    try:
+        return read_endpoints(text)
+    except EndpointsUnusable as faults:
+        raise ValueError(f"The input endpoints is wrong: {files.harmless(str(faults))}.") from None
 
 
 @contextmanager
