@@ -99,6 +99,48 @@ CASES = [
         "gates: {two: {reviewers: 1}}",
         "1 reviewers",
     ),
+    (
+        "gates: {a: {query: 'up{r=\"{revision}\"}', compare: stable, tolerance: 0.2}}",
+        "gates: {a: {query: 'up{r=\"{revision}\"}', compare: stable, tolerance: 0.1}}",
+        "gates: {a: {query: 'up{r=\"{revision}\"}', compare: stable, tolerance: 0.2, slack: 1}}",
+        "at most 20 % and 1 more than stable",
+    ),
+    (
+        "gates: {a: {query: up, min: 2}}",
+        "gates: {a: {query: up, min: 3}}",
+        "gates: {a: {query: up, min: 1}}",
+        "the limit 1 instead of 2",
+    ),
+    (
+        "gates: {a: {query: up, max: 2}}",
+        "gates: {a: {query: up, max: 2, no-data: fail}}",
+        "gates: {a: {query: up, max: 2, no-data: pass}}",
+        "`pass` where there is no data",
+    ),
+    (
+        "gates: {a: {query: up, max: 2}}",
+        "gates: {a: {query: up, max: 1}}",
+        "gates: {a: {http: slo, max: 2}}",
+        "answered by `http`",
+    ),
+    (
+        "gates: {a: {http: slo}}",
+        "gates: {a: {http: slo, min-requests: 5, count: /n}}",
+        "gates: {a: {http: other}}",
+        "another endpoint",
+    ),
+    (
+        "gates: {a: {checks: [e2e], app: our-ci}}",
+        "gates: {a: {checks: [e2e, load], app: our-ci}}",
+        "gates: {a: {checks: [e2e]}}",
+        "of others than `our-ci`",
+    ),
+    (
+        "gates: {a: {live: knative}}",
+        "gates: {a: {live: knative, max-wait: 1h}}",
+        "gates: {a: {live: knative, object: other}}",
+        "another object",
+    ),
     ("four-eyes: true", "four-eyes: true", "four-eyes: false", "second person"),
     (
         "four-eyes: true",
