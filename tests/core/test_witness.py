@@ -90,7 +90,7 @@ def test_what_is_written_is_read_again(  # noqa: PLR0917 - one verdict in its pa
     message = "Subject\n\n" + "\n".join(evidence_trailers([verdict, GOOD]))
     first, second = evidence_of(message)
     count = None if samples is None else math.floor(samples)
-    read_side = side if threshold is not None else "most"
+    read_side: Any = side if threshold is not None else "most"
     assert first == Evidence("a-1", outcome, NOON, value, threshold, read_side, window, count)
     assert second.gate == "error-rate"
     assert records(message) == ()
