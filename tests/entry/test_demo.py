@@ -100,6 +100,7 @@ class TestStory:
             pytest.param(
                 "  sentence  Istio    weight: 100 → sentence/v1   none: rolled back\n", id="how each ended"
             ),
+            pytest.param("The rules did it: the gate\n  │ error-rate failed.", id="a gate that fails"),
             pytest.param(
                 "mesh/sentence.yaml  (byte for byte as at the beginning)\n", id="nothing left of it"
             ),
@@ -111,7 +112,7 @@ class TestStory:
     def test_counts(self, played: Played) -> None:
         counted = " ".join(played.out.split())
         assert re.search(
-            r"17 pull requests \(11 of the bot\), 17 commits of the bot, [1-9]\d* lines changed, "
+            r"21 pull requests \(14 of the bot\), 21 commits of the bot, [1-9]\d* lines changed, "
             r"bytes outside the block changed: 0, [1-9]\d+ requests to GitHub, \d+\.\d seconds",
             counted,
         )

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from bot.adapters.gates.judges import Judges
 from bot.entry.demo import audit, story
+from bot.entry.demo.metrics import metrics
 from bot.entry.demo.needs import missing
 from bot.entry.demo.paper import Paper
 from bot.entry.demo.shop import BOT, CUSTOMER, DUMPY, PEOPLE, REPO, SENTENCE, STOREFRONT, build
@@ -47,12 +49,14 @@ def run(*, serve: bool, port: int, color: bool, keep: bool) -> int:
     with ExitStack() as stack:
         stack.enter_context(quiet_logs())
         try:
-            rehearsed = stack.enter_context(rehearsal(port=port, sweep=serve))
+            measured = stack.enter_context(metrics())
+            gates = Judges(measured.outside)
+            rehearsed = stack.enter_context(rehearsal(port=port, sweep=serve, gates=gates))
         except OSError as error:
             sys.stderr.write(f"canary demo: {error}\n")
             return UNUSABLE
         build(rehearsed)
-        stage = Stage(rehearsed, paper)
+        stage = Stage(rehearsed, paper, measured)
         _begin(stage, serve=serve)
         first = rehearsed.world.resolve(REPO, "main")
         for part in story.PARTS:

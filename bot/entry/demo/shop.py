@@ -79,6 +79,12 @@ def new_bot(content: bytes) -> bytes:
     return re.sub(rb"(image: [^\s:]+):\S+", rb"\1:1.0.0", content, count=1)
 
 
+def newer_bot(content: bytes) -> bytes:
+    """Give the version after that: another image again, and a name of the revision."""
+    text = re.sub(rb"(image: [^\s:]+):\S+", rb"\1:1.1.0", content, count=1)
+    return re.sub(rb"(\n +name: canary-bot)-[0-9a-z-]+", rb"\1-v1-1-0", text, count=1)
+
+
 def new_storefront(content: bytes) -> bytes:
     """Give the next version of both services in the file with CRLF."""
     for old, new in (

@@ -19,6 +19,7 @@ from bot.manifests.workload import find
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from bot.entry.demo.metrics import Metrics
     from bot.entry.demo.news import News
     from bot.entry.demo.paper import Paper
     from bot.entry.rehearsal import Rehearsal
@@ -51,6 +52,7 @@ class Stage:
 
     run: Rehearsal
     paper: Paper
+    metrics: Metrics
     met: int = 0
     missed: list[str] = field(default_factory=list)
     is_terse: bool = False

@@ -12,6 +12,7 @@ from bot.core.naming import revision_name
 from bot.entry.demo import shop
 from bot.entry.demo.abreast import three_kinds
 from bot.entry.demo.shop import BOT, CUSTOMER, STOREFRONT
+from bot.entry.demo.watched import watched
 
 if TYPE_CHECKING:
     from bot.entry.demo.stage import Stage
@@ -159,4 +160,4 @@ def storefront(stage: Stage) -> None:
     stage.expect("bytes of the file", stage.read("main", STOREFRONT), ended)
 
 
-PARTS = (customer, own, storefront, three_kinds)
+PARTS = (customer, own, storefront, three_kinds, watched)
