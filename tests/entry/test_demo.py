@@ -119,7 +119,7 @@ class TestStory:
 
     def test_is_short_narrow_and_without_colour(self, played: Played) -> None:
         lines = played.out.splitlines()
-        assert len(lines) < 500
+        assert len(lines) < 600
         assert [line for line in lines if cell_len(line) > 100 and "Kept" not in line] == []
         assert "\x1b" not in played.out
         assert "canary-bot:reply" not in played.out
