@@ -61,7 +61,7 @@ class TestStory:
         "shown",
         [
             pytest.param("rita on #1:  /canary 25   👀 👎", id="somebody without the right"),
-            pytest.param("/canary needs write access to this repository; rita has read.", id="why not"),
+            pytest.param("/canary needs the role write; rita has the role read.", id="why not"),
             pytest.param("  │   /canary a lot\n  │           ^^^^^\n", id="the caret"),
             pytest.param("  │ -    percent: 100\n  │ +    percent: 75\n", id="the diff of the start"),
             pytest.param("customer-v3 75 %, customer-v4 25 %", id="the split on main"),
