@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from bot.ports import Role
     from bot.sandbox.git import Git
+    from bot.sandbox.teams import Team
 
 ReviewState = Literal["APPROVED", "CHANGES_REQUESTED", "COMMENTED", "DISMISSED", "PENDING"]
 StatusState = Literal["error", "failure", "pending", "success"]
@@ -280,6 +281,8 @@ class Pull(Issue):
     merge_commit_sha: str | None = None
     compared_with: str | None = None
     reviews: list[Review] = field(default_factory=list)
+    asked: list[Account] = field(default_factory=list)
+    asked_teams: list[Team] = field(default_factory=list)
     maintainer_can_modify: bool = False
     auto_merge: AutoMerge | None = None
 

@@ -168,6 +168,18 @@ def merge(call: Call) -> Reply:
     return Reply({"sha": sha, "merged": True, "message": "Pull Request successfully merged"})
 
 
+@table.add("POST", "R/pulls/{number:int}/requested_reviewers")
+def request_reviewers(call: Call) -> Reply:
+    """Ask people and teams for a review."""
+    repository = call.repository("pull_requests", level="write")
+    named = [call.body.get(key) or [] for key in ("reviewers", "team_reviewers")]
+    if not all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in named):
+        raise ApiError(422, "Invalid request.")
+    call.world.ask_for_review(call.name, call.number, named[0], named[1], by=call.login)
+    pull = call.world.pull(call.name, call.number)
+    return Reply(shapes.pull_shape(call.world, repository, pull, call.urls, short=True), 201)
+
+
 @table.add("GET", "R/pulls/{number:int}/reviews")
 def list_reviews(call: Call) -> Reply:
     """List reviews, oldest first."""

@@ -169,6 +169,7 @@ class Talk(Pulls):
         now = self.now()
         review = Review(self.next_id(), number, who, body, state, sha or pull.head_sha, now)
         pull.reviews.append(review)
+        pull.asked = [one for one in pull.asked if one is not who]
         pull.timeline.append(Entry("review", now, who, body, review.sha, review=review))
         pull.updated_at = now
         self.notify(

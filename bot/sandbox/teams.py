@@ -6,17 +6,23 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from bot.ports import Role
 from bot.sandbox.base import locked
 from bot.sandbox.checks import Checks
-from bot.sandbox.errors import not_found
+from bot.sandbox.errors import ApiError, not_found
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from bot.sandbox.clock import SandboxClock
     from bot.sandbox.model import Account
 
 MemberState = Literal["active", "pending"]
+_STRANGERS = (
+    "Reviews may only be requested from collaborators. One or more of the users or teams you specified is not a "
+    "collaborator of the {} repository."
+)
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,98}[a-z0-9])?")
 
 
@@ -70,6 +76,28 @@ class Teams(Checks):
             members.pop(who.id, None)
         else:
             members[who.id] = state
+
+    @locked
+    def ask_for_review(
+        self, repo: str, number: int, people: Sequence[str], teams: Sequence[str], *, by: str
+    ) -> None:
+        """Ask people, and teams by slug, to review a pull request (needs write); no webhook tells of it.
+
+        Raises:
+            ApiError: 422 for the author, and for who does not reach the repository: then nobody is asked.
+        """
+        repository, pull, who = self.repository(repo), self.pull(repo, number), self.account(by)
+        self.require(repository, who, Role.WRITE)
+        logins = [login for login in people if login.casefold() in self._accounts]
+        found = [self.account(login) for login in logins]
+        named = [self._teams.get(f"{repository.owner.login}/{slug}".casefold()) for slug in teams]
+        if pull.author in found:
+            raise ApiError(422, "Review cannot be requested from pull request author.")
+        reach = all(self.role_of(repo, login) > Role.NONE for login in logins)
+        if len(found) < len(people) or None in named or not reach:
+            raise ApiError(422, _STRANGERS.format(repository.full_name))
+        pull.asked += [one for one in found if one not in pull.asked]
+        pull.asked_teams += [team for team in named if team is not None and team not in pull.asked_teams]
 
     @locked
     def team(self, name: str) -> Team:

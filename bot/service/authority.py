@@ -260,6 +260,27 @@ def read_owners(desk: Desk) -> codeowners.CodeOwners | None:
     return codeowners.CodeOwners(())
 
 
+def reviewers_of(desk: Desk, service: Service) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Give who is asked to review the bot's pull requests for a service: people by login, teams by slug.
+
+    Nobody where the configuration cannot be read: being asked decides nothing.
+    """
+    try:
+        wanted = desk.config().reviewers
+    except Declined:
+        return (), ()
+    if not wanted:
+        return (), ()
+    owners = (_owners(desk, service) or ()) if any(who.kind == "codeowners" for who in wanted) else ()
+    named = [who.name for who in wanted if who.kind in {"user", "team"}]
+    every = dict.fromkeys([*named, *(one[1:] for one in owners if one.startswith("@"))])
+    home = desk.repo.name.partition("/")[0].casefold()
+    teams = [
+        one.partition("/")[2] for one in every if one.partition("/")[0].casefold() == home and "/" in one
+    ]
+    return tuple(one for one in every if "/" not in one), tuple(teams)
+
+
 # --- what a reply says ------------------------------------------------------------------------
 
 

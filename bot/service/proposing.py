@@ -17,6 +17,7 @@ from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.rollout import ALL, Phase, length, step_above
 from bot.manifests import workload
 from bot.ports import Check, Exists, Moved, Refused
+from bot.service import authority
 from bot.service.desk import edited
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ def propose(
     except Refused as refusal:
         raise refused(refusal) from None
     _label(desk, pull)
+    # Once, when it is opened: who has reviewed since is not asked again by a later look.
+    desk.repo.ask_for_review(pull.number, *authority.reviewers_of(desk, change.service))
     return Ours(pull, proposal)
 
 

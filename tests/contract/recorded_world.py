@@ -220,6 +220,9 @@ def _pulls(player: Player) -> None:
     ask("mona", "PATCH", there, {"title": "Another title"})
     ask("mona", "GET", f"{there}/files")
     ask("mona", "GET", f"{there}/commits")
+    ask(
+        "mona", "POST", f"{R}/pulls/2/requested_reviewers", {"reviewers": ["rita"], "team_reviewers": ["sre"]}
+    )
     ask("rita", "POST", f"{there}/reviews", {"event": "APPROVE", "body": "Good"})
     ask("mona", "GET", f"{there}/reviews")
     player.refused("not merged", "mona", "GET", f"{there}/merge")

@@ -91,6 +91,7 @@ class TestFollowed:
             "permissions",
             "four-eyes",
             "labels",
+            "reviewers",
         }
         (services,) = (f.shape for f in CONFIG_FIELDS if f.key == "services")
         assert isinstance(services, MapOf)

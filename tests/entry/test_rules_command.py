@@ -44,10 +44,6 @@ class TestCheck:
         assert (ran.status, ran.out) == (0, "")
         assert ran.err.endswith("No problems.\n")
 
-    def test_what_the_service_does_not_follow_is_named(self, canary: Prompt, shop: Working) -> None:
-        ran = canary("rules", "check", folder=shop.folder)
-        assert "canary.yaml:6: `four-eyes` is planned" in ran.err
-
     def test_from_a_folder_of_the_tree(self, canary: Prompt, shop: Working) -> None:
         (shop.folder / "deep").mkdir()
         shop.put(".github/canary.yaml", "version: 1\nrule: fast\n")

@@ -235,6 +235,18 @@ def test_a_button_of_who_may_by_the_configuration(stage: Stage) -> None:
     assert stage.pull(step).merged
 
 
+def test_who_is_asked_to_review(stage: Stage) -> None:
+    stage.run.world.add_team("acme/shop-review", "kim")
+    configure(stage, "", CODEOWNERS=b"/apps/ @ada @acme/shop-review\n")
+    step = rolling(stage, "reviewers: [codeowners, '@kim']\n", minutes=1)
+    pull = stage.pull(step)
+    assert {one.login for one in pull.asked} == {"ada", "kim"}
+    assert [team.slug for team in pull.asked_teams] == ["shop-review"]
+    review(stage, step, by="kim")
+    sweep(stage)
+    assert {one.login for one in pull.asked} == {"ada"}  # who has reviewed is not asked again
+
+
 def test_labels_of_the_bots_pull_requests(stage: Stage) -> None:
     step = rolling(stage, "labels: [rollout, Team Shop]\n", minutes=1)
     assert {label.name for label in stage.pull(step).labels} == {"canary", "rollout", "Team Shop"}

@@ -219,7 +219,6 @@ CONFIG_FIELDS = (
         "reviewers",
         ListOf(Person(roles=False), "people", most=15),
         "Who is asked to review the bot's pull requests.",
-        followed=False,
         looser="a list without one of them",
     ),
 )

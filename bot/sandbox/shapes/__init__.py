@@ -20,6 +20,7 @@ from bot.sandbox.shapes.conversation import (
     pull_shape,
     reaction_shape,
     review_shape,
+    team_shape,
 )
 from bot.sandbox.shapes.history import (
     branch_shape,
@@ -79,5 +80,6 @@ __all__ = [
     "stamp",
     "status_shape",
     "suite_shape",
+    "team_shape",
     "tree_shape",
 ]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bot.sandbox.base import Urls
     from bot.sandbox.model import Account, Comment, Issue, Reaction, Repository, Review
     from bot.sandbox.pulls import Pulls
+    from bot.sandbox.teams import Team
 
 Json = dict[str, Any]
 _DEPENDENCIES = ("blocked_by", "total_blocked_by", "blocking", "total_blocking")
@@ -198,8 +199,10 @@ def pull_shape(
         "merge_commit_sha": pull.merge_commit_sha or facts.test_merge,
         "assignee": None,
         "assignees": [],
-        "requested_reviewers": [],
-        "requested_teams": [],
+        "requested_reviewers": [account_shape(who, urls) for who in pull.asked],
+        "requested_teams": [
+            team_shape(team, urls, whole=short or hook, hook=hook) for team in pull.asked_teams
+        ],
         "labels": [label_shape(repository, label, urls) for label in pull.labels],
         "milestone": None,
         "draft": pull.draft,
@@ -245,6 +248,27 @@ def _auto_merge(pull: Pull, urls: Urls) -> Json | None:
         "merge_method": armed.method,
         "commit_title": armed.title or f"{pull.title} (#{pull.number})",
         "commit_message": armed.message or "",
+    }
+
+
+def team_shape(team: Team, urls: Urls, *, whole: bool = True, hook: bool = False) -> Json:
+    """Give a team, ``whole`` as lists and webhooks show it."""
+    url = f"{urls.api}/organizations/{team.owner.id}/team/{team.id}"
+    return {
+        "id": team.id,
+        "node_id": f"T_{team.id}",
+        "url": url,
+        "html_url": f"{urls.web}/orgs/{team.owner.login}/teams/{team.slug}",
+        "name": team.slug,
+        "slug": team.slug,
+        "description": "",
+        "privacy": "closed",
+        "permission": "push",
+        "members_url": f"{url}/members{{/member}}",
+        "repositories_url": f"{url}/repos",
+        **({"parent": None} if whole else {}),
+        **({} if hook else {"type": "organization", "organization_id": team.owner.id}),
+        **({} if hook else {"notification_setting": "notifications_enabled"}),
     }
 
 
