@@ -6,6 +6,7 @@ believed for some minutes: otherwise every look would ask again.
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from bot.ports import File
 
 NAME = ".github"
-# GitHub's words (422) where a token is asked for a repository that the installation does not cover.
-_NOT_COVERED = "not accessible to the parent installation"
+# GitHub's words (422) where a token is asked for a repository that the installation does not cover, and those of a
+# stand-in that was written elsewhere.
+_NOT_COVERED = re.compile(r"not accessible to (?:the parent|this) installation", re.ASCII)
 _NOTHING = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}  # no such repository, or one without commits
 
 
@@ -72,7 +74,7 @@ class Organisation:
         except Missing:
             found = None
         except Refused as refusal:
-            if _NOT_COVERED not in str(refusal):
+            if _NOT_COVERED.search(str(refusal)) is None:
                 raise
             found = None
         if found is None:
