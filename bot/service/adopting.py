@@ -21,12 +21,13 @@ from bot.service.converge import converge
 from bot.service.reading import read_held
 from bot.service.rebuilding import rebuilt
 from bot.service.scene import Kind
-from bot.service.stepping import change_to, open_step
+from bot.service.stepping import change_to, hold_behind, open_step
 from bot.service.verbs import need_rollout
 
 if TYPE_CHECKING:
     from bot.core import commands as c
     from bot.core.outcome import Outcome
+    from bot.core.rules import RuleSet
     from bot.core.trailers import Record
     from bot.service.desk import Desk
     from bot.service.proposing import Ours
@@ -131,7 +132,9 @@ def _open(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...]
     steps = [o for o in mine if (o.proposal.kind, o.proposal.rollout) == ("step", record.rollout)]
     step = next((o for o in steps if o.proposal.weight == weight), None)
     held = (
-        None if step is not None and key in step.proposal.seen else _hold_so_far(desk, record, weight, steps)
+        None
+        if step is not None and key in step.proposal.seen
+        else _hold_so_far(desk, record, rules, weight, steps)
     )
     past = steps[0].proposal.past if steps else ()
     if step is None:
@@ -150,7 +153,7 @@ def _open(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...]
     rebuilt(desk, standing, change_to(standing, weight, rules), step)
 
 
-def _hold_so_far(desk: Desk, record: Record, weight: int, steps: list[Ours]) -> Hold | None:
+def _hold_so_far(desk: Desk, record: Record, rules: RuleSet, weight: int, steps: list[Ours]) -> Hold | None:
     """Find the hold that the rollout is under: accepting a split does not end it."""
     closed = []
     for goal in dict.fromkeys((step_above(record, record.weight), weight)):
@@ -160,5 +163,7 @@ def _hold_so_far(desk: Desk, record: Record, weight: int, steps: list[Ours]) -> 
     for one in (*steps, *closed):
         if one.proposal.hold is not None:
             return one.proposal.hold
+    if not steps and not closed:  # a person committed the split to the branch of the step, and merged that
+        return hold_behind(desk, record, rules)
     by_person = any(not one.proposal.closed for one in closed)
     return Hold(by="", cause="closed") if by_person and not steps else None

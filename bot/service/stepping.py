@@ -214,18 +214,29 @@ def _arrival(
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
     commit = history[0].sha if history else standing.tip
-    held = _hold_passed_over(desk, record, weight)
+    held = _hold_passed_over(desk, record, weight, rules)
     return _Arrival(at, commit, (Past(weight, at.isoformat(), by, 0),), held)
 
 
-def _hold_passed_over(desk: Desk, record: Record, weight: int) -> Hold | None:
-    """Give the hold on a step that somebody took by an edit of the base branch."""
+def _hold_passed_over(desk: Desk, record: Record, weight: int, rules: RuleSet) -> Hold | None:
+    """Give the hold on a step that somebody took by an edit of the base branch, or of the step's branch."""
     left = proposing.passed_over(desk, record, weight)
     if left is None:
-        return _hold_said_on(desk, record) if record.step == 1 else None
+        return hold_behind(desk, record, rules)
     if left.proposal.hold is None and left.pull.state == "closed" and not left.proposal.closed:
         return Hold(by="", cause="closed")  # closed by a person, and nobody has said so yet
     return left.proposal.hold
+
+
+def hold_behind(desk: Desk, record: Record, rules: RuleSet) -> Hold | None:
+    """Give the hold that comes along with the last merge of a rollout, where no step was proposed since."""
+    if record.step == 1:
+        return _hold_said_on(desk, record)
+    earlier = merged_step(desk, record, record.weight)
+    if earlier is None:
+        return None
+    # Lists of pull requests do not say who merged.
+    return _hold_after(replace(earlier, pull=desk.repo.pull(earlier.pull.number)), rules)
 
 
 def past_of(weight: int, pull: Pull, asked: str = "") -> Past:

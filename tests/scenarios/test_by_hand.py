@@ -83,3 +83,52 @@ def test_a_hold_before_the_merge_outlasts_it(stage: Stage) -> None:
     take_the_step(stage)
     stage.later(minutes=31)
     assert stage.check(stage.step().number, "canary / gate")[1] == "On hold by mona."
+
+
+class TestInTheBranchOfAStep:
+    """Somebody commits another share to the branch of a step, and merges that: what was said of the step counts."""
+
+    @pytest.fixture
+    def steps(self, stage: Stage) -> Stage:
+        number = stage.feature()
+        stage.say(number, "/canary 25 50 75 100")
+        stage.merge(number)
+        return stage
+
+    def merge_at(self, stage: Stage, share: int) -> None:
+        step = stage.step()
+        text = stage.read(step.head_ref).replace(b"percent: 50", b"percent: %d" % (100 - share), 1)
+        stage.push(step.head_ref, text.replace(b"percent: 50", b"percent: %d" % share), by="kim")
+        stage.merge(step.number, by="kim")
+        assert stage.split() == {"customer-v3": 100 - share, "customer-v4": share}
+
+    def test_a_later_step_ends_no_hold(self, steps: Stage) -> None:
+        steps.say(steps.step().number, "/hold -- incident", by="ada")
+        self.merge_at(steps, 75)
+        last = steps.step().number
+        reply = steps.say(last, "/promote", by="kim")
+        assert (reply.code, "On hold by `ada`, because `incident`" in reply.text) == ("remembered", True)
+        steps.later(hours=2)
+        assert steps.check(last, "canary / gate") == (None, "On hold by ada, because incident.")
+        assert steps.split() == {"customer-v3": 25, "customer-v4": 75}
+        steps.say(last, "/resume", by="ada")
+        assert steps.split() == {"customer-v4": 100}
+        steps.notice(1, "done-")
+
+    def test_a_later_step_may_come_too_early(self, steps: Stage) -> None:
+        self.merge_at(steps, 75)
+        steps.later(hours=2)
+        assert steps.check(steps.step().number, "canary / gate") == (
+            None,
+            "On hold: kim merged the last step before its rules passed (/resume goes on).",
+        )
+
+    def test_no_step_at_all_ends_no_hold_when_it_is_adopted(self, steps: Stage) -> None:
+        steps.say(steps.step().number, "/hold -- incident", by="ada")
+        self.merge_at(steps, 60)
+        steps.say(1, "/canary adopt", by="kim")
+        steps.later(hours=2)
+        assert steps.check(steps.step().number, "canary / gate") == (
+            None,
+            "On hold by ada, because incident.",
+        )
