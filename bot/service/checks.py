@@ -18,6 +18,7 @@ from bot.manifests.workload import split_of
 from bot.ports import Annotation, Check
 from bot.service import proposing
 from bot.service.comparing import is_split, paired
+from bot.service.configuring import is_theirs
 from bot.service.judging import judge, judge_unreadable
 from bot.service.reading import touched
 from bot.service.removing import taken_away
@@ -238,8 +239,7 @@ def _failed(problems: Sequence[Problem], title: str, summary: str = "") -> Check
             column=p.place.column,
         )
         for p in problems
-        # A colon: a file of another repository, which this check cannot point into.
-        if p.place is not None and p.place.path and ":" not in p.place.path and p.place.line is not None
+        if p.place is not None and p.place.path and not is_theirs(p.place.path) and p.place.line is not None
     )
     whole = f"{text}\n\n{summary}".strip()
     return Check(

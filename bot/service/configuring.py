@@ -214,6 +214,11 @@ def theirs_path(repo: Repository) -> str:
     return f"{repo.name.partition('/')[0]}/{ORGANISATION}:{CONFIG_PATH}"
 
 
+def is_theirs(path: str) -> bool:
+    """Whether a problem's path is the organisation's file: another repository's, that no check here can point into."""
+    return f"/{ORGANISATION}:{CONFIG_PATH}" in path
+
+
 def organisation_file(repo: Repository, sha: str = "") -> OrganisationFile | None:
     """Give the organisation's file, present or at a commit, ``None`` where there is none.
 

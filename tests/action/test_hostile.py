@@ -239,7 +239,7 @@ def judged(shop: Shop, path: str) -> None:
     assert ran.log.commands
     for command in ran.log.commands:
         assert command.name == "error"
-        assert set(command.properties) <= {"file", "line", "endline", "title"}
+        assert set(command.properties) <= {"file", "line", "endline", "col", "title"}
         assert command.properties["file"] == printable(path)
         assert command.properties["title"] in CODES
         assert command.data == printable(command.data, longest=10_000)
