@@ -51,7 +51,14 @@ class Watcher:
     def look(self) -> list[News]:
         """Give the news, in the order in which they make sense to a reader."""
         news = [one for pull in self.world.pulls(self.repo) for one in self._of(pull)]
-        return sorted(news, key=lambda one: (_ORDER.index(one.kind), one.pull.number))
+        merged = {one.pull.number for one in news if one.kind == "merged"}
+
+        def place(one: News) -> tuple[int, int]:
+            # What was merged at once had to be opened before.
+            kind = "reply" if one.kind == "opened" and one.pull.number in merged else one.kind
+            return _ORDER.index(kind), one.pull.number
+
+        return sorted(news, key=place)
 
     def _of(self, pull: Pull) -> Iterator[News]:
         timeline = self.world.timeline(self.repo, pull.number)
