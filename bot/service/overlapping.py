@@ -2,7 +2,8 @@
 
 ``supersede`` needs nothing here: stable stays the last completed revision, and the unfinished candidate loses its
 weight with the first commit of the new rollout. With ``queue`` the new one is armed and its ``canary / gate`` is
-pending; ``refuse`` declines the command. Which of them holds is what the default branch says now.
+pending; ``refuse`` declines the command, and fails that check where the command came first. Which of them holds is
+what the default branch says now.
 """
 
 from __future__ import annotations
@@ -83,8 +84,9 @@ def quiet(desk: Desk, pull: Pull, proposal: Proposal | None = None) -> tuple[Che
 
 
 def _waiting(desk: Desk, pull: Pull, proposal: Proposal | None) -> Check | None:
-    """Give the gate of a pull request that a rollout begins with, where rollouts queue."""
-    if not _queues(desk) or (proposal is not None and proposal.kind != "start"):
+    """Give the gate of a pull request that a rollout begins with, where one rollout comes after the other."""
+    overlap = _one_by_one(desk)
+    if not overlap or (proposal is not None and proposal.kind != "start"):
         return None
     services = _begun_by(desk, pull, proposal)
     for service in services:
@@ -93,13 +95,17 @@ def _waiting(desk: Desk, pull: Pull, proposal: Proposal | None) -> Check | None:
             running = in_the_way(desk, standing, pull.number if proposal is None else proposal.pull)
             if running is not None and running.record is not None:
                 words = f"{_words(desk, standing, running, running.record)}."
+                first = f"the rollout of #{running.record.pull}"
+                refused = overlap == "refuse"
                 return Check(
                     GATE,
-                    None,
-                    f"Waits for the rollout of #{running.record.pull}"[:200],
-                    f"{words} `overlap: queue`: this one may be merged when that has ended.\n\n"
+                    "failure" if refused else None,
+                    (f"Not before {first} has ended" if refused else f"Waits for {first}")[:200],
+                    f"{words} `overlap: {overlap}`: this one may be merged when that has ended.\n\n"
                     f"A merge before that takes the weight away from {code(running.record.candidate)}.",
-                    external_id=reference(pull.number, f"{_STATE}-{running.record.rollout}-{running.weight}"),
+                    external_id=reference(
+                        pull.number, f"{_STATE}-{overlap}-{running.record.rollout}-{running.weight}"
+                    ),
                 )
     if not services:
         return None
@@ -112,11 +118,13 @@ def _waiting(desk: Desk, pull: Pull, proposal: Proposal | None) -> Check | None:
     )
 
 
-def _queues(desk: Desk) -> bool:
+def _one_by_one(desk: Desk) -> str:
+    """Give ``queue`` or ``refuse``; empty where a new rollout may take the place of a running one."""
     try:
-        return desk.config().overlap == "queue"
+        overlap = desk.config().overlap
     except Declined:
-        return False  # nothing begins anyway
+        return ""  # nothing begins anyway
+    return "" if overlap == "supersede" else overlap
 
 
 def _begun_by(desk: Desk, pull: Pull, proposal: Proposal | None) -> tuple[Service, ...]:
@@ -134,7 +142,7 @@ def _begun_by(desk: Desk, pull: Pull, proposal: Proposal | None) -> tuple[Servic
 
 def tell_waiting(desk: Desk, standing: Standing) -> None:
     """Judge the pull requests anew that wait for a rollout of the service, or may have to from now on."""
-    if desk.rehearsal or not _queues(desk):
+    if desk.rehearsal or not _one_by_one(desk):
         return
     service = standing.service
     for pull in desk.repo.open_pulls():

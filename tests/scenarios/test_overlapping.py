@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.scenarios.moves import begin
+from bot.core.checks import GATE
+from tests.scenarios.moves import begin, run_of
 from tests.scenarios.stage import VERSION_4, Stage
 
 
@@ -93,6 +94,38 @@ class TestRefuse:
         rolling.say(1, "/canary cancel")
         rolling.notice(2, "closed-cancelled")
         assert rolling.say(newer(rolling, 5), "/canary 25").code == "applied"
+
+    def test_armed_before_the_other_one_began_its_gate_fails_until_that_has_ended(self, stage: Stage) -> None:
+        configure(stage, "refuse")
+        first = stage.feature()
+        second = stage.feature(
+            VERSION_4.replace(b"-v4   #", b"-v5   #").replace(b":4.0.0", b":5.0.0"), name="v5"
+        )
+        stage.say(first, "/canary 25")
+        stage.say(second, "/canary 40")
+        assert stage.check(second, GATE) == ("neutral", "Nothing is before this rollout")
+        stage.merge(first)
+        assert stage.check(second, GATE) == ("failure", f"Not before the rollout of #{first} has ended")
+        stage.push("v5", b"more\n", path="README.md")
+        assert stage.check(second, GATE)[0] == "failure"
+        assert "takes the weight away" in str(run_of(stage, second, GATE).output["summary"])
+        stage.say(first, "/rollback")
+        stage.notice(3, "closed-rollback")
+        back = next(p for p in stage.run.world.pulls(stage.repo, state="open") if "roll back" in p.title)
+        stage.merge(back.number)
+        stage.notice(first, "rolled-back-")
+        assert stage.check(second, GATE) == ("neutral", "Nothing is before this rollout")
+
+    def test_a_start_that_was_proposed_before_fails_too(self, stage: Stage) -> None:
+        configure(stage, "refuse")
+        merged = stage.feature()
+        stage.merge(merged)
+        stage.say(merged, "/canary 25")
+        start = stage.step().number
+        other = newer(stage, 5)
+        stage.say(other, "/canary 10 stable=customer-v3")
+        stage.merge(other)
+        assert stage.check(start, GATE) == ("failure", f"Not before the rollout of #{other} has ended")
 
     def test_the_rollouts_own_commands_go_on(self, rolling: Stage) -> None:
         assert rolling.say(1, "/canary 25").code == "already"
