@@ -64,6 +64,18 @@ class Hold:
         """When the hold ends by itself."""
         return datetime.fromisoformat(self.until) if self.until else None
 
+    def joined(self, asked: Hold) -> Hold:
+        """Give what holds when another hold is asked for while this one is there: it never ends sooner.
+
+        What only ``/resume`` ends has no end with a person's word in it either; of a read-back nothing is taken away.
+        """
+        if self.cause == "read-back":
+            return self
+        if self.cause != "command":
+            return replace(asked, until="")
+        ends, later = self.expires, asked.expires
+        return asked if ends is not None and (later is None or later > ends) else self
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:

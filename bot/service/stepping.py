@@ -210,7 +210,7 @@ def _arrival(
         pull = None
     if pull is not None and pull.merged_at is not None and weight == record.weight:
         commit = pull.merge_sha or ""
-        return _Arrival(pull.merged_at, commit, (past_of(weight, pull),), _hold_said_on(desk, record))
+        return _Arrival(pull.merged_at, commit, (past_of(weight, pull),), hold_said_on(desk, record))
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
     commit = history[0].sha if history else standing.tip
@@ -231,7 +231,7 @@ def _hold_passed_over(desk: Desk, record: Record, weight: int, rules: RuleSet) -
 def hold_behind(desk: Desk, record: Record, rules: RuleSet) -> Hold | None:
     """Give the hold that comes along with the last merge of a rollout, where no step was proposed since."""
     if record.step == 1:
-        return _hold_said_on(desk, record)
+        return hold_said_on(desk, record)
     earlier = merged_step(desk, record, record.weight)
     if earlier is None:
         return None
@@ -274,14 +274,14 @@ def _failed(proposal: Proposal) -> bool:
     return proposal.hold is not None and proposal.hold.cause == "gate"
 
 
-def _hold_said_on(desk: Desk, record: Record) -> Hold | None:
-    """Find a hold that was asked for before the merge: the last answer on the first pull request counts."""
-    hold = None
+def hold_said_on(desk: Desk, record: Record) -> Hold | None:
+    """Find a hold that was asked for before the merge: the strongest since the last ``/resume``."""
+    hold: Hold | None = None
     for comment in desk.repo.comments(record.pull):
         answer = Answer.read(comment.body) if comment.ours else None
         if answer is not None and answer.rollout == record.rollout:
             if "hold" in answer.verbs and answer.hold is not None:
-                hold = answer.hold
+                hold = answer.hold if hold is None else hold.joined(answer.hold)
             elif "resume" in answer.verbs:
                 hold = None
     return hold

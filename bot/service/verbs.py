@@ -23,7 +23,7 @@ from bot.service.converge import Progress, converge
 from bot.service.desk import after
 from bot.service.gating import step_of
 from bot.service.scene import Kind
-from bot.service.stepping import open_step
+from bot.service.stepping import hold_said_on, open_step
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -393,24 +393,42 @@ def hold(case: Case, command: c.Hold) -> Outcome:
         until=until,
     )
     name = code(case.service.name)
-    ends = f" until {clock_words(asked.expires)}" if asked.expires else ""
     record = _armed(case)
     if record is not None:
-        text = (
-            f"The rollout of {name} will begin on hold{ends}: the first step may be merged, none follows it."
-        )
-        return case.outcome("done", "applied", text, record, hold=asked)
+        earlier = hold_said_on(desk, record)
+        held = asked if earlier is None else earlier.joined(asked)
+        text = f"The rollout of {name} will begin on hold{_ends(held)}: the first step may be merged, none follows it."
+        return case.outcome("done", "applied", f"{text}{_kept(earlier, held, asked)}", record, hold=held)
     home, standing = _home(case)
-    if scene.key in home.proposal.seen and home.proposal.hold is None:
+    known = home.proposal.hold
+    again = scene.key in home.proposal.seen
+    if again and known is None:
         # Its reply is gone, so it is worked off again; what was resumed since is not held anew.
         text = f"This comment held {name}; it was resumed since."
         return case.outcome("already", "already", text, standing.rollout.record)
-    rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=asked).saw(scene.key))
+    held = asked if known is None else known if again else known.joined(asked)
+    rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=held).saw(scene.key))
     if rewritten.pull.state == "open" and standing.rollout.phase is Phase.ROLLING:
         converge(desk, case.service)
     weight = standing.rollout.weight
-    text = f"{name} is **on hold** at {weight} %{ends}. `/resume` goes on, `/rollback` turns back."
+    text = (
+        f"{name} is **on hold** at {weight} %{_ends(held)}. `/resume` goes on, `/rollback` turns back."
+        f"{'' if again else _kept(known, held, asked)}"
+    )
     return case.outcome("done", "applied", text, standing.rollout.record)
+
+
+def _ends(hold: Hold) -> str:
+    return f" until {clock_words(hold.expires)}" if hold.expires else ""
+
+
+def _kept(earlier: Hold | None, held: Hold, asked: Hold) -> str:
+    """Say that an earlier hold is the stronger one, where it is."""
+    if earlier is None or held == asked:
+        return ""
+    who = f"that of {code(earlier.by)}" if earlier.cause == "command" and earlier.by else "the one before"
+    end = "does not end by itself" if earlier.expires is None else "ends later"
+    return f" Another hold, {who}, {end}: it stays."
 
 
 def resume(case: Case, _command: c.Resume) -> Outcome:

@@ -142,6 +142,58 @@ def test_hold_expires(stage: Stage) -> None:
     assert stage.check(step.number, "canary / gate")[0] == "success"
 
 
+def test_a_shorter_hold_ends_no_longer_one(stage: Stage) -> None:
+    number = begin(stage)
+    step = stage.step()
+    stage.say(number, "/hold -- incident, ask me first", by="ada")  # without an end
+    stage.say(step.number, "/promote", by="kim")
+    assert stage.say(step.number, "/resume", by="tess").code == "not-allowed"
+    reply = stage.say(step.number, "/hold for 1m", by="tess")
+    assert "that of `ada`, does not end by itself: it stays" in reply.text
+    stage.later(minutes=40)
+    assert not stage.pull(step.number).merged
+    assert "On hold by ada" in stage.check(step.number, "canary / gate")[1]
+    stage.say(step.number, "/resume", by="ada")
+    assert stage.pull(step.number).merged
+
+
+def test_a_hold_with_an_end_does_not_end_that_of_a_failed_gate(stage: Stage) -> None:
+    stage.configure("rules: cautious\non-fail: hold\n")
+    stage.measure(error_rate=0.5)
+    begin(stage)
+    step = stage.step()
+    stage.later(minutes=31)
+    stage.notice(step.number, "gate-failed-0")
+    stage.say(step.number, "/promote", by="kim")
+    stage.measure(error_rate=0.0)
+    assert "does not end by itself" in stage.say(step.number, "/hold for 1m", by="tess").text
+    stage.later(minutes=40)
+    assert not stage.pull(step.number).merged
+
+
+def test_nor_one_that_was_asked_for_before_the_merge(stage: Stage) -> None:
+    number = stage.feature()
+    stage.say(number, "/canary 25")
+    stage.say(number, "/hold -- ask me first", by="ada")
+    assert "it stays" in stage.say(number, "/hold for 1m", by="tess").text
+    stage.merge(number)
+    stage.say(stage.step().number, "/promote")
+    stage.later(minutes=40)
+    assert stage.split()["customer-v4"] == 25
+
+
+def test_a_longer_hold_replaces_a_shorter_one(stage: Stage) -> None:
+    begin(stage)
+    step = stage.step()
+    stage.say(step.number, "/promote")
+    stage.say(step.number, "/hold for 40m", by="tess")
+    assert "stays" not in stage.say(step.number, "/hold for 2h", by="ada").text
+    stage.later(minutes=60)
+    assert not stage.pull(step.number).merged
+    stage.later(minutes=61)
+    assert stage.pull(step.number).merged
+
+
 def test_resume_without_hold(stage: Stage) -> None:
     number = begin(stage)
     assert stage.say(number, "/resume").code == "already"
