@@ -22,7 +22,7 @@ from bot.service.reading import read_held
 from bot.service.rebuilding import rebuilt
 from bot.service.scene import Kind
 from bot.service.stepping import change_to, hold_behind, open_step
-from bot.service.verbs import need_rollout
+from bot.service.verbs import check_turned, need_rollout
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -61,6 +61,7 @@ def adopt(case: Case, _command: c.Adopt) -> Outcome:
     standing = replace(standing, rollout=with_adopted(standing.rollout, standing.split, adopted))
     _open(case, standing, record, mine)
     progress = converge(desk, case.service)
+    check_turned(case, progress, record)
     step = progress.step
     reasons = "".join(f"\n- {reason}" for reason in progress.gate.reasons) if progress.gate else ""
     weight, goal = standing.rollout.weight, standing.rollout.next_weight

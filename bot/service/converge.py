@@ -60,6 +60,7 @@ class Progress:
 
     ``again`` is when to look again, ``step`` the open pull request of the next step, ``merged`` the
     numbers of pull requests merged in this look, ``waits`` says what GitHub's queue or auto-merge waits for.
+    ``back`` is the rollback that the rules asked for, open or just merged, 0 where there is none.
     """
 
     standing: Standing | None
@@ -70,6 +71,7 @@ class Progress:
     refusal: str = ""
     problem: Declined | None = None
     waits: str = ""
+    back: int = 0
 
 
 def converge(desk: Desk, service: Service, *, merges: bool = True) -> Progress:
@@ -81,11 +83,14 @@ def converge(desk: Desk, service: Service, *, merges: bool = True) -> Progress:
         OutsideFailure: GitHub did not answer; the next look goes on from there.
     """
     merged: tuple[int, ...] = ()
+    turned: Progress | None = None
     while len(merged) < LONGEST_CHAIN:
         progress = _once(desk, service, merges=merges)
         merged += progress.merged
+        turned = progress if progress.back else turned
         if not progress.merged:
-            return replace(progress, merged=merged)
+            found = replace(progress, merged=merged)
+            return found if turned is None else replace(found, back=turned.back, gate=turned.gate)
         desk.forget(service.base)
     return Progress(None, again=desk.now() + LATER, merged=merged)
 
@@ -127,8 +132,8 @@ def _with_rollback(desk: Desk, standing: Standing, back: Ours, *, merges: bool) 
     if not back.proposal.cause or not merges:
         return Progress(standing)
     if merge_rollback(desk, standing, back):
-        return Progress(standing, merged=(back.pull.number,))
-    return Progress(standing, again=desk.now() + LATER)
+        return Progress(standing, merged=(back.pull.number,), back=back.pull.number)
+    return Progress(standing, again=desk.now() + LATER, back=back.pull.number)
 
 
 def _tell_unreadable(desk: Desk, service: Service, error: Declined) -> None:
@@ -275,7 +280,8 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     if merges:
         acted = failing.act(desk, standing, rules, step, gate)
         if acted.turned:
-            return _once(desk, standing.service, merges=merges)  # closes the step, and merges the rollback
+            # Closes the step, and merges the rollback.
+            return replace(_once(desk, standing.service, merges=merges), gate=gate)
         if acted.step.proposal.hold != step.proposal.hold:
             gate = gate_of(desk, standing, rules, acted.step.proposal, acted.step.pull)
         step = acted.step

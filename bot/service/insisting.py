@@ -10,7 +10,7 @@ from bot.core.text import code
 from bot.service import overriding, proposing
 from bot.service.converge import converge
 from bot.service.stepping import open_step
-from bot.service.verbs import merged_outcome, no_step, remembered
+from bot.service.verbs import check_turned, merged_outcome, no_step, remembered
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ def insist(case: Case, command: c.Promote, standing: Standing, record: Record) -
     desk, key = case.desk, case.scene.key
     weight = overriding.check(desk, case.scene.comment.author, command, standing, record)
     progress = converge(desk, case.service)
+    check_turned(case, progress, record)
     if progress.merged:
         return merged_outcome(case, standing, progress.merged[0])
     if progress.problem is not None:
@@ -58,6 +59,7 @@ def insist(case: Case, command: c.Promote, standing: Standing, record: Record) -
         return case.outcome("pending", "second-needed", f"{head}\n\n{text}", record, pull=step.pull.number)
     step = _wished(case, standing, step, weight)
     progress = converge(desk, case.service)
+    check_turned(case, progress, record)
     if step.pull.number in progress.merged:
         return merged_outcome(case, standing, step.pull.number)
     return _agreed(case, progress, step, record, [str(aside[rule]) for rule in rules])

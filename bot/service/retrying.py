@@ -17,7 +17,7 @@ from bot.service.gating import step_of
 from bot.service.rebuilding import rebuilt, renew
 from bot.service.scene import Kind
 from bot.service.stepping import change_to
-from bot.service.verbs import drifted, merged_outcome, need_rollout, no_step
+from bot.service.verbs import check_turned, drifted, merged_outcome, need_rollout, no_step
 
 if TYPE_CHECKING:
     from bot.core import commands as c
@@ -56,6 +56,7 @@ def retry(case: Case, _command: c.Retry) -> Outcome:
         raise no_step(case, standing, step)
     step, said = _again(case, standing, record, step)
     progress = converge(desk, case.service)
+    check_turned(case, progress, record)
     if progress.problem is not None:
         raise progress.problem
     if progress.merged:

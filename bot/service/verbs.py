@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core import naming, report
+from bot.core.gate_evidence import evidence
 from bot.core.markers import Hold, Proposal, Wish
 from bot.core.outcome import Outcome
 from bot.core.problems import Declined, Problem
@@ -111,6 +112,7 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     if case.desk.rehearsal:
         return _would_step(case, standing, record)
     progress = converge(case.desk, case.service)
+    check_turned(case, progress, record)
     if progress.merged:
         return merged_outcome(case, standing, progress.merged[0])
     step = progress.step
@@ -121,6 +123,7 @@ def promote(case: Case, command: c.Promote) -> Outcome:
     _check_order(command, record, step.proposal.weight)  # two people may have set the order aside
     step = _with_wish(case, step)
     progress = converge(case.desk, case.service)
+    check_turned(case, progress, record)
     if step.pull.number in progress.merged:
         return merged_outcome(case, standing, step.pull.number)
     return remembered(case, progress, step, record)
@@ -272,6 +275,27 @@ def no_step(case: Case, standing: Standing, step: Ours | None) -> Declined:
     )
 
 
+def check_turned(case: Case, progress: Progress, record: Record | None) -> None:
+    """See that the rules have not turned a rollout back in this very look: then nothing goes forward.
+
+    Raises:
+        Declined: ``no-rollout`` where that is merged, else ``rollback-open``; with what the gates were answered.
+    """
+    if not progress.back or record is None:
+        return
+    name, gate = code(case.service.name), progress.gate
+    said = "" if gate is None else " ".join(c.reason for c in gate.failed if c.kind == "gate")
+    table = "" if gate is None else evidence(gate.measured)
+    if progress.back in progress.merged:
+        what = f"The rules turned {name} back: #{progress.back} is merged, {code(record.stable)} has all traffic."
+        remedy = f"`/canary {record.steps[0]} --again` on #{record.pull} tries the same revision once more."
+        problem = "no-rollout"
+    else:
+        what = f"The rules turn {name} back: #{progress.back} waits to be merged; nothing moves forward."
+        remedy, problem = "Merge it, or close it and comment `/resume`.", "rollback-open"
+    raise Declined(Problem(problem, "\n\n".join(filter(None, (f"{what} {said}".strip(), table))), remedy))
+
+
 def drifted(standing: Standing) -> Declined:
     """Say that the block is none of the rollout's steps."""
     if standing.lost is not None:
@@ -409,7 +433,7 @@ def hold(case: Case, command: c.Hold) -> Outcome:
     held = asked if known is None else known if again else known.joined(asked)
     rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=held).saw(scene.key))
     if rewritten.pull.state == "open" and standing.rollout.phase is Phase.ROLLING:
-        converge(desk, case.service)
+        check_turned(case, converge(desk, case.service), standing.rollout.record)
     weight = standing.rollout.weight
     text = (
         f"{name} is **on hold** at {weight} %{_ends(held)}. `/resume` goes on, `/rollback` turns back."
@@ -457,6 +481,7 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
         desk.answers.forget(step_of(desk, home.proposal))
         proposing.rewrite(desk, home, replace(home.proposal, hold=None).saw(scene.key))
     progress = converge(desk, case.service)
+    check_turned(case, progress, standing.rollout.record)
     return _resumed(case, progress, standing)
 
 

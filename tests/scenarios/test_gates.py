@@ -168,6 +168,41 @@ class TestRollback:
         stage.notice(step, "closed-rollback")
         stage.notice(number, "rolled-back")
 
+    @pytest.mark.parametrize(
+        "words", ["/promote", "/canary retry", "/hold", "/promote --override bake -- urgent"]
+    )
+    def test_a_command_that_comes_upon_it_is_told_so(self, stage: Stage, words: str) -> None:
+        stage.measure(error_rate=0.002)
+        number = cautious(stage)
+        step = stage.step().number
+        stage.later(minutes=31)  # it may be merged, and is asked about less often from now on
+        stage.measure(error_rate=0.5)
+        stage.later(minutes=2)
+        reply = stage.say(step, words, by="ada")
+        assert stage.split() == {"customer-v3": 100}
+        assert (reply.decision, reply.code) == ("declined", "no-rollout")
+        assert "The rules turned `customer` back" in reply.text
+        assert "50 % is more than 1 %" in reply.text
+        assert f"--again` on #{number}" in reply.text
+        stage.notice(step, "closed-rollback")
+        stage.notice(number, "rolled-back")
+
+    def test_a_command_is_told_where_it_waits_to_be_merged(self, stage: Stage) -> None:
+        stage.measure(error_rate=0.002)
+        number = cautious(stage)
+        stage.run.world.protect(stage.repo, "main", approvals=1)
+        step = stage.step().number
+        stage.measure(error_rate=0.024)
+        stage.run.world.hooks.pause()
+        stage.run.clock.advance(timedelta(minutes=1))
+        flush(stage)
+        reply = stage.say(number, "/promote")
+        assert (reply.decision, reply.code) == ("declined", "rollback-open")
+        back = stage.step().number
+        assert f"#{back} waits to be merged" in reply.text
+        stage.notice(step, "closed-rollback")
+        stage.notice(back, "rollback-waits")
+
     def test_where_the_bot_may_not_merge_people_are_told_once(self, stage: Stage) -> None:
         stage.measure(error_rate=0.002)
         number = cautious(stage)
@@ -252,7 +287,7 @@ class TestHold:
         assert "2.4 % is more than 1 %" in stage.say(step, words).text
         stage.notice(step, "gate-failed-1")
         stage.measure(errors=0.0)
-        reply = stage.say(step, words)
+        reply = stage.say(step, words, by="ada")
         assert "more than" not in reply.text
         stage.later(minutes=31)
         assert stage.check(step, "canary / gate")[0] == "success"
