@@ -96,6 +96,17 @@ def next_opening(
     return None
 
 
+def next_freeze(freezes: Sequence[Freeze], now: datetime, service: str) -> datetime | None:
+    """Give the first moment after ``now`` at which a service that may go on could be frozen, ``None`` for never.
+
+    An allowed window that another one continues is not looked through: nothing need be frozen at that moment.
+    """
+    mine = [freeze for freeze in freezes if freeze.holds_for(service)]
+    begins = [_next_window(freeze, now) for freeze in mine if freeze.kind == "deny"]
+    ends = [end for f in mine if f.kind == "allow" and (end := _end_of_window(f, now)) is not None]
+    return min((*(start for start in begins if start is not None), *ends), default=None)
+
+
 def _covering(
     freezes: Sequence[Freeze], now: datetime, service: str, lifted: tuple[Override, ...]
 ) -> tuple[Freeze, datetime | None] | None:

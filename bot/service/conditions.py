@@ -100,7 +100,9 @@ def _frozen(desk: Desk, key: str) -> Condition:
         said = _in_cell(words)
         return Condition("freeze", "freeze", "wait", words, value=said, origin=origin, until=again, firm=True)
     if not found:
-        return Condition("freeze", "freeze", "pass", origin="`freezes`")
+        # What is green turns again when the next window begins: people and GitHub's auto-merge go by the check.
+        coming = freezes.next_freeze(desk.config().freezes, desk.now(), key.rpartition("/")[2])
+        return Condition("freeze", "freeze", "pass", origin="`freezes`", again=coming)
     return Condition(
         "freeze",
         "freeze",

@@ -264,7 +264,8 @@ def watched(gate: Gate) -> Gate:
     return replace(
         gate,
         conditions=tuple(
-            replace(c, again=c.again + more) if c.again is not None else c for c in gate.conditions
+            replace(c, again=c.again + more) if c.kind == "gate" and c.again is not None else c
+            for c in gate.conditions
         ),
     )
 

@@ -12,7 +12,7 @@ from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.freezes import HORIZON, Freeze, Frozen, Override, instant, next_opening, verdict
+from bot.core.freezes import HORIZON, Freeze, Frozen, Override, instant, next_freeze, next_opening, verdict
 from bot.core.problems import Place
 from bot.core.recurrence import RuleError, in_words, never_ends, parse
 
@@ -354,3 +354,31 @@ class TestProperties:
         }
         if len(offsets) == 1:  # around a change of the clock, the tables above say what happens
             assert (verdict([one], now, "shop") is not None) == (inside if one.kind == "deny" else not inside)
+
+
+class TestNextFreeze:
+    """When something that goes on has to be looked at again."""
+
+    @pytest.mark.parametrize(
+        ("kind", "rule", "hours", "now", "then"),
+        [
+            pytest.param(
+                "deny", "FREQ=WEEKLY;BYDAY=SA", 24, (20, 12), (21, 0), id="a window that is denied begins"
+            ),
+            pytest.param(
+                "deny", "FREQ=WEEKLY;BYDAY=SA", 24, (21, 0), (28, 0), id="the one that holds is over before"
+            ),
+            pytest.param(
+                "allow", "FREQ=DAILY;BYHOUR=9", 7, (20, 12), (20, 16), id="a window that is allowed ends"
+            ),
+        ],
+    )
+    def test_it(self, kind: str, rule: str, hours: int, now: tuple[int, int], then: tuple[int, int]) -> None:
+        freeze = Freeze("week", kind, parse(rule), timedelta(hours=hours), "UTC")  # type: ignore[arg-type]
+        at, wanted = (datetime(2026, 11, day, hour, tzinfo=UTC) for day, hour in (now, then))
+        assert next_freeze([freeze], at + timedelta(minutes=1), "shop") == wanted
+
+    def test_other_services_and_no_freeze(self) -> None:
+        other = Freeze("week", "deny", parse("FREQ=DAILY"), timedelta(hours=1), "UTC", services=("cart",))
+        assert next_freeze([other], datetime(2026, 11, 20, 12, tzinfo=UTC), "shop") is None
+        assert next_freeze([], datetime(2026, 11, 20, 12, tzinfo=UTC), "shop") is None

@@ -81,6 +81,21 @@ def test_what_it_is_about(stage: Stage, freeze: str, *, frozen: bool) -> None:
     assert stage.say(stage.step().number, "/promote").code == ("remembered" if frozen else "applied")
 
 
+def test_a_green_check_turns_when_a_window_begins(stage: Stage) -> None:
+    """People and GitHub's auto-merge go by the check: it is not left green until somebody happens to look."""
+    begin(stage)
+    starts = stage.run.clock.now().replace(second=0, microsecond=0) + timedelta(hours=2)
+    configure(stage, NOW.format(starts, "1h"))
+    step = stage.step().number
+    stage.later(minutes=60)
+    assert stage.check(step, "canary / gate")[0] == "success"
+    stage.later(minutes=61)
+    assert stage.check(step, "canary / gate")[0] is None
+    assert stage.check(step, "canary / gate")[1].startswith("Freeze week")
+    stage.later(minutes=61)
+    assert stage.check(step, "canary / gate")[0] == "success"
+
+
 def test_why_names_it_and_its_line(stage: Stage) -> None:
     configure(stage, from_now(stage))
     number = begin(stage)
