@@ -462,9 +462,10 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
     record = _armed(case)
     if record is not None:
         return case.outcome("done", "applied", f"The rollout of {name} will not begin on hold.", record)
-    done = _promoted_by(case, case.standing())
+    standing = case.standing()
+    done = _promoted_by(case, standing)
     if done is not None:
-        return merged_outcome(case, case.standing(), done)
+        return merged_outcome(case, standing, done)
     home, standing = _home(case)
     if standing.rollout.phase is Phase.DRIFTED:
         raise drifted(standing)
@@ -476,6 +477,8 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
                 Problem("no-rollout", f"The rollout of {name} was cancelled.", "`/canary 25` begins one.")
             )
     if home.pull.state == "closed" and standing.rollout.phase is Phase.ROLLING:
+        if _turns_back(case, standing):
+            raise no_step(case, standing, None)  # what is opened now the next look would close again
         _reopen(case, standing, home)
     elif home.proposal.hold is not None:
         desk.answers.forget(step_of(desk, home.proposal))
@@ -483,6 +486,15 @@ def resume(case: Case, _command: c.Resume) -> Outcome:
     progress = converge(desk, case.service)
     check_turned(case, progress, standing.rollout.record)
     return _resumed(case, progress, standing)
+
+
+def _turns_back(case: Case, standing: Standing) -> bool:
+    """Whether a rollback of the rollout that goes on is proposed."""
+    record = standing.rollout.record
+    return record is not None and any(
+        (one.proposal.kind, one.proposal.rollout) == ("rollback", record.rollout)
+        for one in proposing.open_for(case.desk, case.service)
+    )
 
 
 def _resumed(case: Case, progress: Progress, standing: Standing) -> Outcome:

@@ -109,6 +109,19 @@ def test_nothing_moves_forward_while_a_rollback_is_open_or_was_closed(stage: Sta
     assert stage.step().title == "customer: 25 % → 50 %"
 
 
+def test_resume_opens_nothing_while_a_rollback_is_open(stage: Stage) -> None:
+    number = begin(stage)
+    step = stage.step()
+    stage.say(number, "/rollback")
+    stage.notice(step.number, "closed-rollback")
+    before = stage.numbers()
+    for where in (number, step.number):
+        reply = stage.say(where, "/resume")
+        assert (reply.decision, reply.code) == ("declined", "rollback-open")
+    assert stage.numbers() == before
+    assert stage.say(stage.step().number, "/resume").code == "wrong-place"
+
+
 def test_promote_on_a_rollback(stage: Stage) -> None:
     number = begin(stage)
     step = stage.step()
