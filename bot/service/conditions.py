@@ -98,7 +98,7 @@ def _frozen(desk: Desk, key: str) -> Condition:
         words = f"{first.message} {remedy or 'Nothing is promoted before that is mended.'}"
         origin = code(str(first.place)) if first.place is not None else "`freezes`"
         said = _in_cell(words)
-        return Condition("freeze", "freeze", "wait", words, value=said, origin=origin, until=again, firm=True)
+        return Condition("freeze", "freeze", "wait", words, value=said, origin=origin, again=again, firm=True)
     if not found:
         # What is green turns again when the next window begins: people and GitHub's auto-merge go by the check.
         coming = freezes.next_freeze(desk.config().freezes, desk.now(), key.rpartition("/")[2])

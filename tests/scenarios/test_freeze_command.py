@@ -210,6 +210,24 @@ def test_a_branch_with_somebody_elses_commit_is_not_believed(stage: Stage) -> No
     assert stage.pull(step.number).merged
 
 
+def test_while_nobody_knows_what_is_frozen_no_look_writes_the_body_again(stage: Stage) -> None:
+    begin(stage)
+    step = stage.step().number
+    stage.run.world.create_branch(stage.repo, BRANCH)
+    stage.run.world.commit(stage.repo, BRANCH, {FILE: b"{}"}, "Mine", by="mona")
+    stage.later(minutes=40)
+    assert "not one of the bot's" in stage.check(step, GATE)[1]
+    shown = {stage.pull(step).body}
+    for _ in range(3):
+        stage.later(minutes=10)
+        shown.add(stage.pull(step).body)
+    assert len(shown) == 1
+    stage.run.world.hooks.drop(1)
+    stage.run.world.delete_branch(stage.repo, BRANCH, by="mona")
+    stage.later(minutes=10)
+    assert stage.check(step, GATE)[0] == "success"
+
+
 @pytest.mark.parametrize("what", ["a step of the bot", "another file", "the default branch"])
 def test_a_branch_moved_elsewhere_is_not_believed(stage: Stage, what: str) -> None:
     number = begin(stage)
