@@ -76,7 +76,10 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
         return _nothing(notes) if rules is None else _of_rules(rules, notes)
     parts = [part for one, judged in seen for part in _evidence(judged, records.get(one.service.key))]
     try:
-        parts.append(f"Rules: {', '.join(sorted({f'`{desk.rules_of(one.service).id}`' for one, _ in seen}))}")
+        # What was committed just now follows the present rules, so that nothing has to be read for it.
+        began = {} if known is not None else records
+        followed = {_rules(desk, one, began.get(one.service.key)) for one, _ in seen}
+        parts.append(f"Rules: {', '.join(sorted(followed))}")
     except Declined as error:
         parts += [report.problem_text(p, with_code=True) for p in error.problems]
     summary = "\n\n".join((*parts, *(rules.words if rules is not None else ()), *notes))
@@ -87,6 +90,11 @@ def plan_check(desk: Desk, pull: Pull, known: Known | None = None) -> Check | No
     said = ", ".join(f"{k.rpartition('/')[2]} at {r.weight} %" for k, r in records.items())
     title = f"Canary: {said}" if said else "The manifests are valid"
     return Check(PLAN, "success", title[:200], summary, external_id=_digest("ok", title, summary))
+
+
+def _rules(desk: Desk, one: Touched, record: Record | None) -> str:
+    """Give the rule set that a rollout follows since its command, else that of a new one. Raises ``Declined``."""
+    return code((desk.rules_of(one.service) if record is None else desk.rules_at(record)).id)
 
 
 def _touched(desk: Desk, pull: Pull, tip: str) -> tuple[Touched, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.core import trailers
-from tests.scenarios.moves import begin, sweep
+from tests.scenarios.moves import begin, run_of, sweep
 from tests.scenarios.stage import VERSION_4
 
 if TYPE_CHECKING:
@@ -131,6 +131,15 @@ class TestPinned:
         assert "Next: 25 %, after 5 min" in stage.say(number, "/canary 10").text
         stage.merge(number)
         assert record(stage).config == sha
+
+    def test_canary_plan_names_the_rules_of_then(self, stage: Stage) -> None:
+        configure(stage, "version: 1\nrules: standard\n")
+        begin(stage)
+        for later in ("fast", "faster"):
+            configure(stage, f"version: 1\nrules: {later}\n")
+            sweep(stage)
+            summary = str(run_of(stage, stage.step().number, "canary / plan").output["summary"])
+            assert "Rules: `standard`" in summary
 
 
 class TestGone:
