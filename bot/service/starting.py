@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core import report
@@ -272,17 +273,26 @@ def plan(case: Case, command: c.Plan) -> Outcome:
         stable=command.stable,
         candidate=command.candidate,
         route=command.route,
-        again=True,  # a plan only shows it
         line=command.line,
         source=command.source,
     )
-    drafted = draft(case, asked)
+    words, remedy = f"/canary {weight}", ""
+    try:
+        drafted = draft(case, asked)
+    except Declined as declined:
+        problem = declined.problems[0]
+        if problem.code != "rolled-back-before":
+            raise
+        # A plan shows it all the same, and what has to be typed.
+        words, remedy = f"{words} --again", problem.remedy
+        drafted = draft(case, replace(asked, again=True))
     record = drafted.started.record
     before = drafted.base.version.split if drafted.base else None
     diff = unified(drafted.held.file.content, drafted.content, case.service.path)
     parts = [
-        f"`/canary {weight}` would give {code(record.candidate)} **{weight} %** of {code(case.service.name)}; "
+        f"{code(words)} would give {code(record.candidate)} **{weight} %** of {code(case.service.name)}; "
         "nothing was written.",
+        *([remedy] if remedy else []),
         report.split_table(before, drafted.started.split),
         report.diff_block(diff) if diff else "The file holds that split already.",
         *remarks(drafted),

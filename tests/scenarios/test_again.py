@@ -83,6 +83,10 @@ def test_a_plan_says_so_and_refuses_nothing(stage: Stage) -> None:
     reply = stage.say(number, "/canary plan 25")
     assert reply.code == "shown"
     assert "`rolled-back-before`" in reply.text
+    assert "`/canary 25 --again` would give" in reply.text
+    assert "if this one is meant again: `/canary customer 25 --again`" in reply.text
+    assert "`/canary 25` would give" not in reply.text
+    assert stage.say(number, "/canary 25 --again").code == "proposed"
 
 
 def test_where_nothing_was_rolled_back_the_word_does_nothing(stage: Stage) -> None:
