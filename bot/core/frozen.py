@@ -20,6 +20,11 @@ _MOST_SEEN = 20
 _COMMENT = re.compile(r"(comment|review)/([0-9]{1,18})", re.ASCII)
 
 
+def is_same(scope: str, other: str) -> bool:
+    """Whether two scopes are of one service, by what stands behind the path: a file may be moved."""
+    return scope.rpartition("#")[2] == other.rpartition("#")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Typed:
     """A freeze that somebody typed, or that the bot itself has put.
@@ -55,7 +60,7 @@ class Typed:
 
     def holds_for(self, key: str) -> bool:
         """Whether it is about a service."""
-        return self.scope in {EVERYTHING, key}
+        return self.scope == EVERYTHING or is_same(self.scope, key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ class State:
 
     def lift(self, scope: str, to: str, now: datetime) -> Self:
         """Take away what freezes exactly this scope; ``to`` is the command that asked for it."""
-        kept = tuple(x for x in self.freezes if x.holds(now) and x.scope != scope)
+        kept = tuple(x for x in self.freezes if x.holds(now) and not is_same(x.scope, scope))
         return replace(self, freezes=kept).saw(to)
 
     def saw(self, to: str) -> Self:

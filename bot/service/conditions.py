@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from bot.core.rules import RuleSet
     from bot.ports import Pull
     from bot.service.desk import Desk
-    from bot.service.reading import Standing
+    from bot.service.reading import Service, Standing
 
 
 AGAIN = timedelta(minutes=10)
@@ -47,7 +47,7 @@ def gate_of(
     gates = gating.judged(desk, standing, rules, proposal)
     others = (
         held(None if hold is None else hold_words(hold), None if hold is None else hold.expires, now),
-        _frozen(desk, proposal.service),
+        _frozen(desk, standing.service),
         *gates.conditions,
         *approving.conditions(desk, standing, rules, proposal, pull),
     )
@@ -66,29 +66,29 @@ class Freezing:
     until: datetime | None
 
 
-def freezes_on(desk: Desk, key: str) -> tuple[Freezing, ...]:
+def freezes_on(desk: Desk, service: Service) -> tuple[Freezing, ...]:
     """Give all that freezes a service now: the configuration's windows, and what was typed.
 
     Raises:
         Declined: ``config-invalid``, ``freezes-not-believed``: nobody knows, so that nothing goes on.
     """
     found = []
-    window = freezes.verdict(desk.config().freezes, desk.now(), key.rpartition("/")[2])
+    window = freezes.verdict(desk.config().freezes, desk.now(), service.name)
     if window is not None:
         what = f"Freeze {code(window.name)}" if window.kind == "deny" else f"Outside of {code(window.name)}"
         origin = code(str(window.origin)) if window.origin else "`freezes`"
         until = f" until {clock(window.until)}" if window.until else ""
         where = f" ({origin})" if window.origin else ""
         found.append(Freezing(f"{what}{where}{until}", origin, window.until))
-    for one in freezing.active(desk, key):
+    for one in freezing.active(desk, service):
         origin = freezing.link_of(desk, one) or "the bot"
         found.append(Freezing(freezing.words(desk, one), origin, one.ends))
     return tuple(found)
 
 
-def _frozen(desk: Desk, key: str) -> Condition:
+def _frozen(desk: Desk, service: Service) -> Condition:
     try:
-        found = freezes_on(desk, key)
+        found = freezes_on(desk, service)
     except Declined as declined:
         # Deny on error, and no override helps: nobody knows what it would be about. What cannot be read may be
         # readable soon, and no webhook tells of another repository or of a branch that was deleted.

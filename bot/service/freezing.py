@@ -41,15 +41,15 @@ def state(desk: Desk) -> State:
     return _read(desk)[0]
 
 
-def active(desk: Desk, key: str) -> tuple[Typed, ...]:
-    """Give the freezes that people typed, or the bot put, and that hold for a service now.
+def active(desk: Desk, service: Service) -> tuple[Typed, ...]:
+    """Give the freezes that people typed, or the bot put, and that hold for a service now, wherever its file is.
 
-    ``key`` is ``Service.key``. Those of the configuration are not among them, see ``bot.service.conditions``.
+    Those of the configuration are not among them, see ``bot.service.conditions``.
 
     Raises:
         Declined: ``freezes-not-believed``.
     """
-    return state(desk).active(key, desk.now())
+    return state(desk).active(service.key, desk.now())
 
 
 def put(desk: Desk, one: Typed) -> bool:
@@ -228,7 +228,7 @@ def unfreeze(desk: Desk, scene: Scene, command: c.Unfreeze) -> Outcome:
 def _named(scopes: tuple[str, ...], name: str, scene: Scene) -> str:
     """Find the frozen service that is meant; it need not be in any file any more."""
     services = [s for scope in scopes if (s := Service.parse(scene.base, scope)) is not None]
-    hits = [s for s in services if discovery.matches(s.hit, name)]
+    hits = list({s.id: s for s in services if discovery.matches(s.hit, name)}.values())
     if len(hits) > 1:
         names = ", ".join(code(discovery.unambiguous(s.hit, [h.hit for h in hits]) or s.key) for s in hits)
         raise Declined(
@@ -265,7 +265,7 @@ def refuse_start(desk: Desk, service: Service) -> None:
     """
     from bot.service.conditions import freezes_on  # noqa: PLC0415 - ``conditions`` builds on this layer
 
-    holding = freezes_on(desk, service.key)
+    holding = freezes_on(desk, service)
     if not holding:
         return
     raise Declined(

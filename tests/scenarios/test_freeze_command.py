@@ -11,7 +11,7 @@ from bot.core.frozen import BRANCH, FILE, State, Typed
 from bot.core.rollout import clock
 from bot.core.trailers import FreezeChange, freezes
 from tests.scenarios.moves import begin, flush, run_of, sweep
-from tests.scenarios.stage import CUSTOMER
+from tests.scenarios.stage import CUSTOMER, PATH
 
 if TYPE_CHECKING:
     from tests.scenarios.stage import Reply, Stage
@@ -135,6 +135,46 @@ def test_of_one_service_only(stage: Stage) -> None:
     left = stage.say(number, "/canary unfreeze", by="ada")
     assert left.code == "already"
     assert "Still frozen: `cart` (`/canary unfreeze cart`)" in left.text
+
+
+MOVED = "services/customer.yaml"
+
+
+def move(stage: Stage) -> None:
+    """Move the manifest to another path, by an edit of the base branch."""
+    files = {PATH: None, MOVED: stage.read()}
+    stage.run.world.commit(stage.repo, "main", files, "Move", by="ada")
+    stage.settle()
+
+
+@pytest.mark.parametrize("first", ["the move", "the freeze"])
+def test_of_a_service_whose_file_is_moved(stage: Stage, first: str) -> None:
+    begin(stage)
+    step = stage.step()
+    if first == "the move":
+        move(stage)
+    freeze(stage, step.number, "customer -- incident")
+    if first == "the freeze":
+        move(stage)
+    stage.say(step.number, "/promote")
+    wait(stage)
+    stage.later(minutes=10)
+    assert stage.split(path=MOVED) == {"customer-v3": 75, "customer-v4": 25}
+    assert stage.check(step.number, GATE)[1].startswith("Frozen by ada")
+    unfreeze(stage, step.number, "customer")
+    assert stage.split(path=MOVED)["customer-v4"] == 50
+
+
+def test_what_was_frozen_before_and_after_the_move_ends_with_one_word(stage: Stage) -> None:
+    begin(stage)
+    step = stage.step()
+    freeze(stage, step.number, "customer for 5h")
+    move(stage)
+    stage.role("kim", "admin")
+    freeze(stage, step.number, "customer", by="kim")
+    wait(stage)
+    unfreeze(stage, step.number, "customer")
+    assert stage.check(step.number, GATE)[0] == "success"
 
 
 def test_that_of_everything_is_not_lifted_for_one_service(stage: Stage) -> None:
