@@ -27,7 +27,8 @@ class Condition:
     ``rule`` is what a reader calls it. ``reason`` is a sentence that says why the step waits, empty where it does
     not. ``until`` is when time alone changes the answer, or its words. ``origin`` is file and line, or the
     command. ``measured`` is what a gate was answered, ``again`` when it is asked again. ``firm`` says that no
-    override lifts it; ``aside`` is the trailer's value where two people have.
+    override lifts it; ``aside`` is the trailer's value where two people have. ``subjects`` names what stands behind it
+    now, ``begun`` is when the last of that began, where that is known: an override is only about what stood then.
     """
 
     kind: Kind
@@ -42,6 +43,8 @@ class Condition:
     firm: bool = False
     again: datetime | None = None
     aside: str = ""
+    subjects: tuple[str, ...] = ()
+    begun: datetime | None = None
 
     @property
     def lets_pass(self) -> bool:

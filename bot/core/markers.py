@@ -93,10 +93,14 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A comment that may hold an override, ``comment/<id>`` or ``review/<id>`` on ``pull``: where to look, no more."""
+    """A comment that may hold an override, ``comment/<id>`` on ``pull``: where to look, no more.
+
+    ``about`` are the marks of the freezes and gates that held the step when the bot read it: others it is not about.
+    """
 
     to: str
     pull: int
+    about: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +224,10 @@ class Proposal:
             held["seen"] = tuple(str(s) for s in held.get("seen", ()))
             held["past"] = tuple(Past(**one) for one in held.get("past", ()))
             held["adopted"] = Adopted.of(held.get("adopted"))
-            held["overrides"] = tuple(Said(str(x["to"]), int(x["pull"])) for x in held.get("overrides", ()))
+            held["overrides"] = tuple(
+                Said(str(x["to"]), int(x["pull"]), tuple(map(str, x.get("about", ()))))
+                for x in held.get("overrides", ())
+            )
             proposal = cls(**held)
             for written in filter(None, (proposal.since, proposal.live)):
                 datetime.fromisoformat(written)

@@ -7,6 +7,7 @@ whoever may write to the repository may edit that body.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
-    from bot.core.conditions import Kind
+    from bot.core.conditions import Condition, Kind
 
 RULES: Mapping[str, Kind] = {
     "freeze": "freeze",
@@ -34,7 +35,8 @@ class Spoken:
     """One ``/promote --override`` as it stands in a comment, by somebody who has the right to.
 
     ``id`` is the account's; ``to`` is ``comment/<id>`` or ``review/<id>`` on ``pull``; ``at`` is when it was written.
-    ``weight`` is the step that it is about, whole percent.
+    ``weight`` is the step that it is about, whole percent. ``about`` are the marks of what held the step when the bot
+    read it.
     """
 
     id: int
@@ -44,6 +46,12 @@ class Spoken:
     at: datetime
     weight: int
     rules: tuple[str, ...]
+    about: tuple[str, ...] = ()
+
+
+def mark(subject: str) -> str:
+    """Give a short name for what holds a step, of the same length for all."""
+    return hashlib.sha256(subject.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,26 @@ class Pair:
         """Give the value of the trailer ``Canary-Override``."""
         return f"{self.rule} by {self.first.by} and {self.second.by}"
 
+    def covers(self, condition: Condition) -> bool:
+        """Whether both people spoke of all that stands behind a condition: what came later, they did not mean."""
+        if condition.begun is not None and self.first.at < condition.begun:
+            return False
+        known = set(self.first.about) & set(self.second.about)
+        # Who sets aside a gate that failed means it also where it has no answer, and not the other way round.
+        return all({mark(s), mark(f"{s}{FAILED}")} & known for s in condition.subjects)
 
-def pairs(said: Iterable[Spoken], weight: int, asked_by: Collection[str]) -> Mapping[str, Pair]:
-    """Give, for each rule that is set aside for the step to ``weight``, the first two people who agreed.
+
+FAILED = " failed"
+"""What stands behind the name of a gate that said no."""
+
+
+def covering(found: Iterable[Pair], condition: Condition) -> Pair | None:
+    """Give the first two people who set aside all that stands behind a condition now."""
+    return next((pair for pair in found if pair.covers(condition)), None)
+
+
+def pairs(said: Iterable[Spoken], weight: int, asked_by: Collection[str]) -> Mapping[str, tuple[Pair, ...]]:
+    """Give, for each rule, all pairs of people who agreed to set it aside for the step to ``weight``, the first first.
 
     Args:
         said: In any order.
@@ -69,14 +94,15 @@ def pairs(said: Iterable[Spoken], weight: int, asked_by: Collection[str]) -> Map
     """
     about = sorted((s for s in said if s.weight == weight), key=lambda s: (s.at, s.to))
     askers = {login.casefold() for login in asked_by}
-    found: dict[str, Pair] = {}
+    found: dict[str, tuple[Pair, ...]] = {}
     for i, second in enumerate(about):
         if second.by.casefold() in askers:
             continue
         for rule in second.rules:
-            first = next((s for s in about[:i] if rule in s.rules and _agree(s, second)), None)
-            if first is not None:
-                found.setdefault(rule, Pair(rule, first, second))
+            agreed = (s for s in about[:i] if rule in s.rules and _agree(s, second))
+            more = tuple(Pair(rule, first, second) for first in agreed)
+            if more:
+                found[rule] = (*found.get(rule, ()), *more)
     return found
 
 

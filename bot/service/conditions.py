@@ -64,6 +64,8 @@ class Freezing:
     words: str
     origin: str
     until: datetime | None
+    subject: str
+    begun: datetime | None = None
 
 
 def freezes_on(desk: Desk, service: Service) -> tuple[Freezing, ...]:
@@ -79,10 +81,13 @@ def freezes_on(desk: Desk, service: Service) -> tuple[Freezing, ...]:
         origin = code(str(window.origin)) if window.origin else "`freezes`"
         until = f" until {clock(window.until)}" if window.until else ""
         where = f" ({origin})" if window.origin else ""
-        found.append(Freezing(f"{what}{where}{until}", origin, window.until))
+        # A window that comes again is another one.
+        subject = f"{window.kind} {window.name} {window.until}"
+        found.append(Freezing(f"{what}{where}{until}", origin, window.until, subject))
     for one in freezing.active(desk, service):
         origin = freezing.link_of(desk, one) or "the bot"
-        found.append(Freezing(freezing.words(desk, one), origin, one.ends))
+        begun = datetime.fromisoformat(one.since)
+        found.append(Freezing(freezing.words(desk, one), origin, one.ends, one.to, begun))
     return tuple(found)
 
 
@@ -101,7 +106,7 @@ def _frozen(desk: Desk, service: Service) -> Condition:
         return Condition("freeze", "freeze", "wait", words, value=said, origin=origin, again=again, firm=True)
     if not found:
         # What is green turns again when the next window begins: people and GitHub's auto-merge go by the check.
-        coming = freezes.next_freeze(desk.config().freezes, desk.now(), key.rpartition("/")[2])
+        coming = freezes.next_freeze(desk.config().freezes, desk.now(), service.name)
         return Condition("freeze", "freeze", "pass", origin="`freezes`", again=coming)
     return Condition(
         "freeze",
@@ -111,6 +116,8 @@ def _frozen(desk: Desk, service: Service) -> Condition:
         value=_in_cell("; ".join(one.words for one in found)),
         origin=", ".join(dict.fromkeys(one.origin for one in found)),
         until=min((one.until for one in found if one.until is not None), default=None),
+        subjects=tuple(one.subject for one in found),
+        begun=max((one.begun for one in found if one.begun is not None), default=None),
     )
 
 

@@ -56,7 +56,9 @@ def act(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, gate: Gate) 
 
 def _hold(desk: Desk, standing: Standing, step: Ours, gate: Gate, failed: tuple[Condition, ...]) -> Ours:
     hold = step.proposal.hold
-    if hold is not None and (hold.expires is None or desk.now() < hold.expires):
+    # A gate that fails after people set the hold of another one aside puts its own.
+    aside = any(c.kind == "hold" and c.verdict == "overridden" for c in gate.conditions)
+    if hold is not None and not aside and (hold.expires is None or desk.now() < hold.expires):
         return step
     said = " ".join(c.reason for c in failed)
     text = (

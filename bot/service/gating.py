@@ -15,6 +15,7 @@ from bot.core import gates as asked
 from bot.core.conditions import Condition, Gate
 from bot.core.gates import Outcome, Verdict, shown
 from bot.core.live import Wanted
+from bot.core.overrides import FAILED
 from bot.core.problems import Declined
 from bot.core.promql import Values
 from bot.core.rollout import holds, origin_of
@@ -149,7 +150,10 @@ def _gate(standing: Standing, name: str, rule: GateRule) -> asked.Gate | str:
 
 
 def _unasked(name: str, rules: RuleSet, rule: GateRule | None, why: str) -> Condition:
-    return Condition("gate", f"gate {name}", "wait", f"Gate {code(name)}: {why}", origin=_origin(rules, rule))
+    said = f"Gate {code(name)}: {why}"
+    return Condition(
+        "gate", f"gate {name}", "wait", said, origin=_origin(rules, rule), subjects=(f"gate {name}",)
+    )
 
 
 def _ask(desk: Desk, kept: _Kept, gate: asked.Gate, rule: GateRule, about: About) -> Verdict:
@@ -181,6 +185,7 @@ def _condition(gate: asked.Gate, rule: GateRule, rules: RuleSet, verdict: Verdic
         origin=_origin(rules, rule),
         again=verdict.at + AGAIN,
         measured=verdict,
+        subjects=(f"gate {gate.name}{FAILED if verdict.outcome is Outcome.FAIL else ''}",),
     )
 
 

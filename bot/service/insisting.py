@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.markers import Said, Wish
+from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.service import overriding, proposing
 from bot.service.converge import converge
@@ -30,9 +31,13 @@ def insist(case: Case, command: c.Promote, standing: Standing, record: Record) -
     """Set rules aside for a step and promote it, once two people have said so.
 
     Raises:
-        Declined: ``not-allowed``, ``step-order``, ``nothing-to-override``, ``not-overridable``; no step is open.
+        Declined: ``wrong-place`` in a review; ``not-allowed``, ``step-order``,
+            ``nothing-to-override``, ``not-overridable``; no step is open.
     """
     desk, key = case.desk, case.scene.key
+    if case.scene.comment.kind != "comment":
+        text = "`--override` in a review sets nothing aside: others may change that text, and nobody sees it."
+        raise Declined(Problem("wrong-place", text, "Type it as a comment on the pull request."))
     weight = overriding.check(desk, case.scene.comment.author, command, standing, record)
     progress = converge(desk, case.service)
     check_turned(case, progress, record)
@@ -43,15 +48,16 @@ def insist(case: Case, command: c.Promote, standing: Standing, record: Record) -
     step = progress.step
     if step is None or step.pull.state != "open" or progress.gate is None:
         raise no_step(case, standing, step)
-    said = Said(key, case.scene.pull.number)
+    said = Said(key, case.scene.pull.number, overriding.about(progress.gate, step.proposal))
     rules: Sequence[str] = command.overrides
-    if said not in step.proposal.overrides:
+    if all(one.to != key for one in step.proposal.overrides):
         rules = overriding.holding(command, progress.gate, weight, step)
         words = (*step.proposal.overrides[1 - _MOST_SAID :], said)
         step = proposing.rewrite(desk, step, replace(step.proposal, overrides=words).saw(key))
     about = replace(step.proposal, weight=weight)
     aside = overriding.set_aside(desk, standing, about)
-    missing = [rule for rule in rules if rule not in aside]
+    agreed = {rule: overriding.is_set_aside(rule, aside, progress.gate) for rule in rules}
+    missing = [rule for rule, pair in agreed.items() if pair is None]
     if missing:
         converge(desk, case.service)  # what was agreed on so far shows
         text = overriding.waiting_words(desk, standing, about, missing, key)
@@ -62,7 +68,7 @@ def insist(case: Case, command: c.Promote, standing: Standing, record: Record) -
     check_turned(case, progress, record)
     if step.pull.number in progress.merged:
         return merged_outcome(case, standing, step.pull.number)
-    return _agreed(case, progress, step, record, [str(aside[rule]) for rule in rules])
+    return _agreed(case, progress, step, record, [str(pair) for pair in agreed.values()])
 
 
 def _wished(case: Case, standing: Standing, step: Ours, weight: int) -> Ours:

@@ -7,6 +7,7 @@ and what those people may do, is read anew for every look; see ``bot.core.overri
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core import naming, overrides
@@ -21,7 +22,6 @@ from bot.service import authority, proposing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from bot.core import commands as c
     from bot.core.conditions import Gate, Kind
@@ -55,7 +55,7 @@ def spoken(desk: Desk, standing: Standing, said: Iterable[Said]) -> tuple[Spoken
     comments: dict[str, Comment] = {}
     for number in dict.fromkeys(one.pull for one in known):
         if _belongs(desk, number, record):
-            comments |= {f"{x.kind}/{x.id}": x for x in _conversation(desk, number, known)}
+            comments |= {f"{x.kind}/{x.id}": x for x in _conversation(desk, number)}
     rights: dict[int, bool] = {}
     found = []
     for one in known:
@@ -68,12 +68,15 @@ def spoken(desk: Desk, standing: Standing, said: Iterable[Said]) -> tuple[Spoken
             rights[who.id] = may_override(desk, who, standing.service)
         for command, weight in _about(comment, standing, record) if rights[who.id] else ():
             said_at = comment.created_at
-            found.append(Spoken(who.id, who.login, one.to, one.pull, said_at, weight, command.overrides))
+            found.append(
+                Spoken(who.id, who.login, one.to, one.pull, said_at, weight, command.overrides, one.about)
+            )
     return tuple(found)
 
 
 def _counts(comment: Comment) -> bool:
-    return not (comment.ours or comment.edited or comment.author.is_bot)
+    # REST does not tell whether the text of a review was changed, and people with write may change it.
+    return comment.kind == "comment" and not (comment.ours or comment.edited or comment.author.is_bot)
 
 
 def _about(comment: Comment, standing: Standing, record: Record) -> Iterable[tuple[Promote, int]]:
@@ -112,22 +115,22 @@ def _belongs(desk: Desk, number: int, record: Record) -> bool:
     return about is not None and about[0] == record.rollout
 
 
-def _conversation(desk: Desk, number: int, said: Iterable[Said]) -> tuple[Comment, ...]:
-    kinds = {one.to.partition("/")[0] for one in said if one.pull == number}
+def _conversation(desk: Desk, number: int) -> tuple[Comment, ...]:
     try:
-        comments = desk.repo.comments(number) if "comment" in kinds else ()
-        return (*comments, *(desk.repo.reviews(number) if "review" in kinds else ()))
+        return desk.repo.comments(number)
     except Missing:
         return ()
 
 
 def _arrived(desk: Desk, standing: Standing, record: Record) -> datetime | None:
-    """Tell when the present share was merged: what was said before is not about the next step."""
+    """Tell when the present share came to be: what was said before is not about the next step."""
+    if standing.rollout.adopted is not None:
+        return datetime.fromisoformat(standing.rollout.adopted.since)
     branch = naming.step_branch(record.rollout, standing.rollout.weight)
     for ours in proposing.from_branch(desk, branch):
         if ours.pull.merged_at is not None:
             return ours.pull.merged_at
-    if standing.rollout.weight == record.weight:
+    if standing.rollout.weight == record.weight and record.step == 1:
         try:
             begun = desk.repo.pull(record.pull).merged_at
         except Missing:
@@ -138,8 +141,8 @@ def _arrived(desk: Desk, standing: Standing, record: Record) -> datetime | None:
     return history[0].at if history else None
 
 
-def set_aside(desk: Desk, standing: Standing, proposal: Proposal) -> Mapping[str, Pair]:
-    """Give the rules that two people have set aside for a step, and who they are; mostly none, without a request."""
+def set_aside(desk: Desk, standing: Standing, proposal: Proposal) -> Mapping[str, tuple[Pair, ...]]:
+    """Give the rules that two people set aside for a step, and all who did; mostly none, without a request."""
     if not proposal.overrides or standing.rollout.record is None:
         return {}
     said = spoken(desk, standing, proposal.overrides)
@@ -177,11 +180,33 @@ def apply(desk: Desk, standing: Standing, proposal: Proposal, gate: Gate) -> Gat
     kinds = {RULES[rule]: pair for rule, pair in aside.items()}
     if "gates" in aside and proposal.hold is not None and proposal.hold.cause == "gate":
         kinds["hold"] = aside["gates"]  # it was put by the gate alone
+        name = hold_subject(proposal)
+        conditions = [replace(one, subjects=(name,)) if one.kind == "hold" else one for one in conditions]
     return replace(gate, conditions=tuple(_lifted(desk, one, kinds) for one in conditions))
 
 
-def _lifted(desk: Desk, one: Condition, kinds: Mapping[Kind, Pair]) -> Condition:
-    pair = kinds.get(one.kind)
+def hold_subject(proposal: Proposal) -> str:
+    """Name the hold that a gate has put: that of the next failure is another one."""
+    return f"hold {proposal.failed}"
+
+
+def about(gate: Gate, proposal: Proposal) -> tuple[str, ...]:
+    """Give the marks of all that holds a step now, set aside already or not."""
+    subjects = [s for one in gate.conditions if one.verdict != "pass" for s in one.subjects]
+    if proposal.hold is not None and proposal.hold.cause == "gate":
+        subjects.append(hold_subject(proposal))
+    return tuple(dict.fromkeys(map(overrides.mark, subjects)))
+
+
+def is_set_aside(rule: str, aside: Mapping[str, tuple[Pair, ...]], gate: Gate) -> Pair | None:
+    """Give who set a rule aside as it holds the step now."""
+    found = aside.get(rule, ())
+    now = [one for one in gate.conditions if one.kind == RULES[rule] and one.verdict != "pass"]
+    return next((pair for pair in found if all(pair.covers(one) for one in now)), None)
+
+
+def _lifted(desk: Desk, one: Condition, kinds: Mapping[Kind, tuple[Pair, ...]]) -> Condition:
+    pair = overrides.covering(kinds.get(one.kind, ()), one)
     if pair is None or one.lets_pass or one.firm:
         return one
     who = " and ".join(f"{code(s.by)} ({_link(desk, s)})" for s in (pair.first, pair.second))

@@ -260,6 +260,53 @@ def test_gates_are_set_aside(two: Stage, rate: float | None) -> None:
             two.notice(reply.number, reply.answer.to)
 
 
+def test_a_freeze_typed_after_the_words_holds(two: Stage) -> None:
+    number = begin(two)
+    step = two.step()
+    two.say(number, "/canary freeze -- weekend", by="ada")
+    first(two, step.number, FREEZE)
+    two.later(minutes=1)
+    assert two.say(step.number, FREEZE, by="kim").code == "remembered"  # bakes still
+    two.later(minutes=5)
+    two.say(number, "/canary freeze -- incident 42, stop everything", by="ada")
+    two.later(minutes=30)
+    assert not two.pull(step.number).merged
+    # It is set aside in the same way, by two people anew.
+    first(two, step.number, FREEZE)
+    two.later(minutes=1)
+    assert two.say(step.number, FREEZE, by="kim").code == "applied"
+    assert two.pull(step.number).merged
+
+
+def test_a_freeze_typed_between_the_words_needs_one_more(two: Stage) -> None:
+    number = begin(two)
+    step = two.step()
+    two.later(minutes=31)
+    two.say(number, "/canary freeze -- weekend", by="ada")
+    first(two, step.number, FREEZE)
+    two.later(minutes=1)
+    two.say(number, "/canary freeze -- incident", by="kim")
+    two.later(minutes=1)
+    first(two, step.number, FREEZE, by="kim")
+    assert two.say(step.number, FREEZE, by="ada").code == "applied"
+
+
+@pytest.mark.parametrize("after", ["hold", "rollback"])
+def test_a_gate_that_fails_after_the_words_holds(two: Stage, after: str) -> None:
+    two.measure(error_rate=None)
+    two.configure(f"rules: cautious\non-fail: {after}\n")
+    number = begin(two)
+    text = "/promote --override gates -- the meter is broken"
+    two.later(minutes=5)
+    first(two, number, text)
+    assert two.say(number, text, by="kim").code == "remembered"  # bakes still
+    two.measure(error_rate=0.5)
+    two.later(minutes=31)
+    assert two.split().get("customer-v4", 0) == (0 if after == "rollback" else 25)
+    for reply in (r for n in two.numbers() for r in two.all_replies(n)):
+        two.notice(reply.number, reply.answer.to)
+
+
 class TestSteps:
     """Steps may be left out; the pull request of the wanted one replaces the open one."""
 
@@ -333,6 +380,20 @@ class TestSteps:
         assert two.say(two.step().number, text, by="ada").code == "step-order"
 
 
+@pytest.mark.parametrize("earlier", [True, False], ids=["as the second word", "as the first one"])
+def test_in_a_review_it_is_no_word(two: Stage, *, earlier: bool) -> None:
+    begin(two)
+    step = two.step()
+    if earlier:
+        first(two, step.number, BAKE)
+    review = two.run.world.review(two.repo, step.number, BAKE, "COMMENTED", by="kim")
+    two.settle()
+    reply = two.notice(step.number, f"review/{review.id}")
+    assert (reply.decision, reply.code) == ("declined", "wrong-place")
+    assert "as a comment" in reply.text
+    assert not two.pull(step.number).merged
+
+
 class TestForged:
     """What stands in a body that somebody edited sets nothing aside: only comments do."""
 
@@ -360,6 +421,19 @@ class TestForged:
         self.forge(two, step.number, overrides=said)
         assert two.say(step.number, "/promote").code == "remembered"
         assert two.pull(step.number).state == "open"
+
+    def test_a_review_that_somebody_edited(self, two: Stage) -> None:
+        begin(two)
+        step = two.step()
+        first(two, step.number, BAKE)
+        review = two.run.world.review(two.repo, step.number, "Looks good", "COMMENTED", by="kim")
+        two.settle()
+        review.body = BAKE  # people with write may edit it, and REST has no time of the change
+        said = (*body_of(two, step.number).overrides, Said(f"review/{review.id}", step.number))
+        self.forge(two, step.number, overrides=said)
+        assert two.notice(step.number, f"review/{review.id}").code == "wrong-place"
+        two.say(step.number, "/promote", by="ada")
+        assert not two.pull(step.number).merged
 
     def test_words_of_an_earlier_step(self, two: Stage) -> None:
         begin(two)
