@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Act = Callable[[Stage], None]
 
 ALL = int(os.environ.get("CANARY_FUZZ", "1")) > 1
+SAMPLED_KINDS = 3
 SAMPLED = 1  # requests of each flow and kind of fault that are broken by default; CANARY_FUZZ breaks each
 _ROLLOUT = re.compile(r"[0-9a-f]{8}(?=/)")
 _numbers = itertools.count(1)
@@ -278,9 +279,17 @@ def _course(run: Rehearsal, name: str) -> Course:
 # --- the tests --------------------------------------------------------------------------------
 
 
+# By default each flow meets three of the five kinds, and each kind three of five flows.
+PAIRS = [
+    (name, kind)
+    for i, name in enumerate(FLOWS)
+    for j, kind in enumerate(KINDS)
+    if ALL or (i + j) % len(KINDS) < SAMPLED_KINDS
+]
+
+
 @pytest.mark.timeout(1800 if ALL else 120)
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_a_fault_anywhere_changes_nothing_in_the_end(running_bot: Rehearsal, name: str, kind: str) -> None:
     course = _course(running_bot, name)
     meant = [i for i, (method, path) in enumerate(course.requests) if _is_meant(kind, method, path)]
