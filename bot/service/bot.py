@@ -429,6 +429,8 @@ class Bot:
             where = Service.parse(proposal.base, proposal.service) if proposal is not None else None
             if where is not None:
                 desk.elsewhere.append(where.what)
+            if proposal is not None and proposal.kind == "start":
+                desk.elsewhere.append(f"pull/{pull.number}")
         return outcome
 
     def _too_late(self, desk: Desk, scene: Scene, parsed: c.Parsed) -> Outcome | None:

@@ -8,6 +8,7 @@ what the default branch says now.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,34 @@ def note(desk: Desk, standing: Standing, pull: int) -> str:
 def quiet(desk: Desk, pull: Pull, proposal: Proposal | None = None) -> tuple[Check, ...]:
     """Give ``canary / gate`` and ``canary / approvals`` of a pull request that may begin a rollout."""
     gate, *others = quiet_checks(desk, pull.number, proposal)
-    return (_waiting(desk, pull, proposal) or gate, *others)
+    return (_frozen(desk, pull, proposal) or _waiting(desk, pull, proposal) or gate, *others)
+
+
+def _frozen(desk: Desk, pull: Pull, proposal: Proposal | None) -> Check | None:
+    """Give the gate of a start pull request of the bot's while a freeze holds: nothing is started then."""
+    from bot.service.conditions import freezes_on  # noqa: PLC0415 - ``conditions`` builds on this layer
+
+    if proposal is None or proposal.kind != "start":
+        return None
+    service = Service.parse(proposal.base, proposal.service)
+    if service is None:
+        return None
+    try:
+        words = [f"{one.words}." for one in freezes_on(desk, service)]
+    except Declined as declined:
+        words = [declined.problems[0].message]
+    if not words:
+        return None
+    said = " ".join(words)
+    state = hashlib.sha256(said.encode()).hexdigest()[:12]
+    title = proposing.plain(words[0].removesuffix("."))
+    return Check(
+        GATE,
+        None,
+        title[:200],
+        f"{said}\n\nNothing is started now: this may be merged when the freeze is over.",
+        external_id=reference(pull.number, f"gate-frozen-{state}"),
+    )
 
 
 def _waiting(desk: Desk, pull: Pull, proposal: Proposal | None) -> Check | None:

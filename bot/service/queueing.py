@@ -18,6 +18,7 @@ from bot.core.problems import Declined, Problem
 from bot.core.text import code
 from bot.manifests import workload
 from bot.ports import Check, Missing, Queued, Refused
+from bot.service import overlapping
 from bot.service.checks import plan_check, quiet_checks
 from bot.service.converge import converge
 from bot.service.reading import Service, read_file
@@ -145,7 +146,11 @@ def _repeat(desk: Desk, verdicts: _Verdicts, pull: Pull, proposal: Proposal | No
     if plan is not None:
         verdicts.say(plan, pull.number)
     if proposal is None or proposal.kind != "step" or service is None:
-        for check in quiet_checks(desk, pull.number, proposal):
+        starts = proposal is not None and proposal.kind == "start"
+        quiet = (
+            overlapping.quiet(desk, pull, proposal) if starts else quiet_checks(desk, pull.number, proposal)
+        )
+        for check in quiet:
             verdicts.say(check, pull.number)
         return
     converge(desk, service)

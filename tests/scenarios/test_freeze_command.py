@@ -101,6 +101,20 @@ def test_no_start_pull_request_is_opened(stage: Stage) -> None:
     assert stage.say(number, "/canary 25").code == "proposed"
 
 
+def test_a_start_that_was_proposed_before_waits(stage: Stage) -> None:
+    number = stage.feature()
+    stage.merge(number)
+    stage.say(number, "/canary 25")
+    start = stage.step()
+    assert stage.check(start.number, GATE)[0] == "neutral"
+    freeze(stage, start.number, "for 2h -- incident")
+    conclusion, title = stage.check(start.number, GATE)
+    assert conclusion is None
+    assert title.startswith("The whole repository is frozen by ada")
+    unfreeze(stage, start.number)
+    assert stage.check(start.number, GATE)[0] == "neutral"
+
+
 def test_an_open_pull_request_can_be_armed_and_merged_by_people(stage: Stage) -> None:
     number = stage.feature()
     freeze(stage, number)
