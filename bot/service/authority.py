@@ -10,6 +10,7 @@ Rules come from the default branch, CODEOWNERS included: who may push to another
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,9 @@ from bot.core.rules.values import DEFAULT_ROLES, STOPPING
 from bot.core.text import code
 from bot.core.usage import READING
 from bot.ports import Refused
+from bot.service.finding import find_one
 from bot.service.journal import Authorised
+from bot.service.reading import read_held
 
 if TYPE_CHECKING:
     from bot.core.markers import Wish
@@ -241,7 +244,33 @@ def _owners(desk: Desk, service: Service | None) -> tuple[str, ...] | None:
     if not known.has_owners:
         known.has_owners = True
         known.owners = read_owners(desk)
-    return None if known.owners is None else known.owners.owners_of(service.path)
+    if known.owners is None:
+        return None
+    path = _path_on_base(desk, service)
+    return None if path is None else known.owners.owners_of(path)
+
+
+def _path_on_base(desk: Desk, service: Service) -> str | None:
+    """Give where a manifest is on its base branch: where a pull request moves it to is for its author to choose.
+
+    The path of the pull request for a manifest that the base branch does not have; ``None`` where nobody can say
+    which of several it is.
+    """
+    tip = desk.tip(service.base)
+    if tip is None:
+        return service.path
+    with suppress(Declined):
+        if read_held(desk.repo, service.path, service.id, tip) is not None:
+            return service.path
+    try:
+        hit = find_one(desk.repo, tip, service.hit.qualified, index=desk.index)
+    except Declined as declined:
+        first, *unread = declined.problems
+        is_new = first.code == "unknown-service"
+        # A document elsewhere that cannot be read may be the one.
+        here = all(one.place is not None and one.place.path == service.path for one in unread)
+        return service.path if is_new and here else None
+    return hit.path
 
 
 def read_owners(desk: Desk) -> codeowners.CodeOwners | None:

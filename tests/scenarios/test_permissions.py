@@ -241,6 +241,27 @@ class TestWhereRulesComeFrom:
         assert stage.say(number, "/canary 25").code == "not-allowed"
         assert stage.say(number, "/canary 25", by="ada").code == "applied"
 
+    def test_owners_are_those_of_the_path_on_the_base_branch(self, stage: Stage) -> None:
+        """Where a pull request moves a manifest to is for its author to choose."""
+        owned = b"/apps/ @kim\n/mine/ @mona\n"
+        configure(stage, "permissions:\n  canary: [codeowners]\n", CODEOWNERS=owned)
+        stage.branch("v4", {PATH: None, "mine/customer.yaml": VERSION_4})
+        number = stage.run.world.open_pull(stage.repo, "v4", "main", "Mine", by="mona").number
+        stage.settle()
+        reply = stage.say(number, "/canary 25")
+        assert codes(reply) == ("declined", "not-allowed")
+        assert "`kim`" in reply.text
+        assert codes(stage.say(number, "/canary 25", by="kim")) == ("done", "applied")
+
+    def test_owners_of_a_new_manifest_are_those_of_its_path(self, stage: Stage) -> None:
+        owned = b"/apps/ @kim\n/mine/ @mona\n"
+        configure(stage, "permissions:\n  plan: [codeowners]\n", CODEOWNERS=owned)
+        stage.branch("v4", {"mine/basket.yaml": CUSTOMER.replace(b"name: customer\n", b"name: basket\n")})
+        number = stage.run.world.open_pull(stage.repo, "v4", "main", "New", by="mona").number
+        stage.settle()
+        assert stage.say(number, "/canary plan", by="kim").code == "not-allowed"
+        assert stage.say(number, "/canary plan").code != "not-allowed"
+
     def test_a_broken_one_stops_what_goes_on_and_nothing_else(self, stage: Stage) -> None:
         number = begin(stage)
         step = stage.step().number
