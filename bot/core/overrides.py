@@ -84,19 +84,30 @@ def covering(found: Iterable[Pair], condition: Condition) -> Pair | None:
     return next((pair for pair in found if pair.covers(condition)), None)
 
 
-def pairs(said: Iterable[Spoken], weight: int, asked_by: Collection[str]) -> Mapping[str, tuple[Pair, ...]]:
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asked for a step: an account by its id, or by its login where the id is not known and 0."""
+
+    id: int
+    by: str
+
+    def said(self, one: Spoken) -> bool:
+        """Whether a word is of this account: a login that has gone over to somebody else does not matter."""
+        return one.id == self.id if self.id else one.by.casefold() == self.by.casefold()
+
+
+def pairs(said: Iterable[Spoken], weight: int, asked_by: Collection[Asker]) -> Mapping[str, tuple[Pair, ...]]:
     """Give, for each rule, all pairs of people who agreed to set it aside for the step to ``weight``, the first first.
 
     Args:
         said: In any order.
         weight: The step's, whole percent.
-        asked_by: The logins of who asked for the step: theirs is no second word.
+        asked_by: Who asked for the step: theirs is no second word.
     """
     about = sorted((s for s in said if s.weight == weight), key=lambda s: (s.at, s.to))
-    askers = {login.casefold() for login in asked_by}
     found: dict[str, tuple[Pair, ...]] = {}
     for i, second in enumerate(about):
-        if second.by.casefold() in askers:
+        if any(asker.said(second) for asker in asked_by):
             continue
         for rule in second.rules:
             agreed = (s for s in about[:i] if rule in s.rules and _agree(s, second))

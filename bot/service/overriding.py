@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from bot.core import naming, overrides
 from bot.core.commands import Promote, parse_comment
 from bot.core.conditions import Condition
-from bot.core.overrides import RULES, WITHIN, Spoken
+from bot.core.overrides import RULES, WITHIN, Asker, Spoken
 from bot.core.problems import Declined, Problem
 from bot.core.rollout import ALL, clock
 from bot.core.text import code
 from bot.ports import Missing
-from bot.service import authority, proposing
+from bot.service import authority, people, proposing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -82,7 +82,7 @@ def _counts(comment: Comment) -> bool:
 def _about(comment: Comment, standing: Standing, record: Record) -> Iterable[tuple[Promote, int]]:
     """Give the overrides of a comment that are about a service, with the share that each is about."""
     for command in parse_comment(comment.body).commands:
-        if isinstance(command, Promote) and command.overrides and _names(command, standing):
+        if isinstance(command, Promote) and command.overrides and names(command, standing):
             weight = weight_of(command, record, standing.rollout.next_weight)
             if weight is not None:
                 yield command, weight
@@ -96,7 +96,7 @@ def may_override(desk: Desk, who: Actor, service: Service) -> bool:
         return False
 
 
-def _names(command: Promote, standing: Standing) -> bool:
+def names(command: Promote, standing: Standing) -> bool:
     """Whether a command is about this service; without a name the pull request decided that when it was typed."""
     return (
         command.service in {None, "all"} or str(command.service).rpartition("/")[2] == standing.service.name
@@ -146,15 +146,22 @@ def set_aside(desk: Desk, standing: Standing, proposal: Proposal) -> Mapping[str
     if not proposal.overrides or standing.rollout.record is None:
         return {}
     said = spoken(desk, standing, proposal.overrides)
-    return overrides.pairs(said, proposal.weight, _askers(standing, proposal))
+    return overrides.pairs(said, proposal.weight, _askers(desk, standing, proposal) if said else ())
 
 
-def _askers(standing: Standing, proposal: Proposal) -> tuple[str, ...]:
-    """Give who asked for a step: a second word of theirs is none."""
+def _askers(desk: Desk, standing: Standing, proposal: Proposal) -> tuple[Asker, ...]:
+    """Give who asked for a step: a second word of theirs is none, whatever they are called by now."""
     record, wish = standing.rollout.record, proposal.wish
+    found = []
+    if record is not None:
+        who = people.author_of(desk, record.pull, record.comment) or people.account_of(
+            desk, record.requested_by
+        )
+        found.append(Asker(who.id if who is not None else 0, record.requested_by))
     # A wish that came with an override is no other person's.
-    own = wish is not None and all(wish.to != one.to for one in proposal.overrides)
-    return (*([record.requested_by] if record else []), *([wish.by] if wish is not None and own else []))
+    if wish is not None and all(wish.to != one.to for one in proposal.overrides):
+        found.append(Asker(wish.by_id, wish.by))
+    return tuple(found)
 
 
 def apply(desk: Desk, standing: Standing, proposal: Proposal, gate: Gate) -> Gate:
@@ -306,7 +313,7 @@ def holding(command: c.Promote, gate: Gate, weight: int, step: Ours) -> tuple[st
 def waiting_words(desk: Desk, standing: Standing, proposal: Proposal, rules: Iterable[str], key: str) -> str:
     """Say what is missing: for each rule who said it, and until when a second person can agree."""
     said = spoken(desk, standing, proposal.overrides)
-    askers = {login.casefold() for login in _askers(standing, proposal)}
+    askers = _askers(desk, standing, proposal)
     lines = []
     for rule in rules:
         words = overrides.open_words(said, proposal.weight, rule, desk.now())
@@ -321,7 +328,7 @@ def waiting_words(desk: Desk, standing: Standing, proposal: Proposal, rules: Ite
         )
         if any(one.id == mine.id and one.to != key for one in words):
             line += " It was you who said so before: your own word is no second one."
-        elif len(words) > 1 and mine.by.casefold() in askers:
+        elif len(words) > 1 and any(one.said(mine) for one in askers):
             others = ", ".join(dict.fromkeys(code(one.by) for one in words if one.id != mine.id))
             line += f" You asked for this step, so yours is no second word; {others} can say it again."
         lines.append(f"- {line}")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.overrides import WITHIN, Spoken, open_words, pairs
+from bot.core.overrides import WITHIN, Asker, Spoken, open_words, pairs
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -29,9 +29,20 @@ def said(who: int, minute: float, *rules: str, weight: int = 50) -> Spoken:
         pytest.param((said(1, 0), said(2, 5, "freeze")), (), {}, id="another rule"),
         pytest.param((said(1, 0), said(2, 5, weight=100)), (), {}, id="another step"),
         pytest.param((said(1, 0, weight=100), said(2, 5, weight=100)), (), {}, id="both about another step"),
-        pytest.param((said(1, 0), said(2, 5)), ("P2",), {}, id="the second asked for the step"),
-        pytest.param((said(1, 0), said(2, 5)), ("p1",), {"bake": ("p1", "p2")}, id="the first asked for it"),
-        pytest.param((said(1, 0), said(2, 5), said(1, 9)), ("p2",), {"bake": ("p2", "p1")}, id="said again"),
+        pytest.param((said(1, 0), said(2, 5)), (Asker(0, "P2"),), {}, id="the second asked for the step"),
+        pytest.param((said(1, 0), said(2, 5)), (Asker(2, "old"),), {}, id="the second was renamed since"),
+        pytest.param(
+            (said(1, 0), said(2, 5)),
+            (Asker(9, "p2"),),
+            {"bake": ("p1", "p2")},
+            id="a login that was given away",
+        ),
+        pytest.param(
+            (said(1, 0), said(2, 5)), (Asker(1, "p1"),), {"bake": ("p1", "p2")}, id="the first asked for it"
+        ),
+        pytest.param(
+            (said(1, 0), said(2, 5), said(1, 9)), (Asker(2, "p2"),), {"bake": ("p2", "p1")}, id="said again"
+        ),
         pytest.param(
             (said(1, 0, "bake", "freeze"), said(2, 5, "freeze")),
             (),
@@ -45,7 +56,7 @@ def said(who: int, minute: float, *rules: str, weight: int = 50) -> Spoken:
     ],
 )
 def test_pairs(
-    words: tuple[Spoken, ...], asked_by: tuple[str, ...], agreed: dict[str, tuple[str, str]]
+    words: tuple[Spoken, ...], asked_by: tuple[Asker, ...], agreed: dict[str, tuple[str, str]]
 ) -> None:
     found = pairs(words, 50, asked_by)
     assert {rule: (pair.first.by, pair.second.by) for rule, (pair, *_) in found.items()} == agreed
@@ -62,24 +73,25 @@ def test_pairs(
         ),
         max_size=8,
     ),
-    st.sets(st.sampled_from(["p1", "p2", "p3"])),
+    st.sets(st.sampled_from([1, 2, 3])),
 )
-def test_a_pair_is_two_people_in_time_on_one_rule_and_step(words: list[Spoken], asked_by: set[str]) -> None:
-    found = [(rule, pair) for rule, all_of in pairs(words, 50, asked_by).items() for pair in all_of]
+def test_a_pair_is_two_people_in_time_on_one_rule_and_step(words: list[Spoken], asked_by: set[int]) -> None:
+    askers = [Asker(one, f"p{one}") for one in asked_by]
+    found = [(rule, pair) for rule, all_of in pairs(words, 50, askers).items() for pair in all_of]
     for rule, pair in found:
         assert pair.first.id != pair.second.id
         assert timedelta(0) <= pair.second.at - pair.first.at <= WITHIN
         assert rule in pair.first.rules
         assert rule in pair.second.rules
         assert pair.first.weight == pair.second.weight == 50
-        assert pair.second.by not in asked_by
-    assert bool(pairs(words, 50, asked_by)) == any(
+        assert pair.second.id not in asked_by
+    assert bool(pairs(words, 50, askers)) == any(
         a.id != b.id
         and set(a.rules) & set(b.rules)
         and a.weight == b.weight == 50
         and (a.at, a.to) < (b.at, b.to)
         and b.at - a.at <= WITHIN
-        and b.by not in asked_by
+        and b.id not in asked_by
         for a in words
         for b in words
     )

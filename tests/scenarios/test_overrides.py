@@ -123,6 +123,20 @@ def test_a_wisher_is_no_second_person(two: Stage) -> None:
     assert "You asked for this step" in first(two, step.number, BAKE, by="kim").text
 
 
+def test_a_wisher_with_another_login_since_is_no_second_person(two: Stage) -> None:
+    begin(two)
+    step = two.step()
+    assert two.say(step.number, "/promote", by="kim").code == "remembered"
+    proposal = Proposal.read(two.pull(step.number).body or "")
+    assert proposal is not None
+    assert proposal.wish is not None
+    before = replace(proposal, wish=replace(proposal.wish, by="kim-before"))
+    text = before.put(two.pull(step.number).body or "")
+    two.run.world.edit_pull(two.repo, step.number, body=text, by=two.run.app.bot.login)
+    first(two, step.number, BAKE, by="ada")
+    assert "You asked for this step" in first(two, step.number, BAKE, by="kim").text
+
+
 def test_half_an_hour_later_it_is_a_first_word_again(two: Stage) -> None:
     begin(two)
     assert two.say(two.step().number, "/canary freeze", by="ada").code == "applied"
