@@ -12,21 +12,72 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Literal, Self
 
-_MARKER = re.compile(r"<!-- canary-bot:([a-z-]+) (\{[^\r\n]{0,8000}\}) -->", re.ASCII)
+LONGEST = 40_000  # characters of JSON; GitHub takes 65,536 in a body, and a hundred steps have half of this
+# No ``<`` and no ``>`` is written, so that a text full of beginnings is read once and not once for each of them.
+_MARKER = re.compile(rf"<!-- canary-bot:([a-z-]+) (\{{[^\r\n<>]{{0,{LONGEST}}}\}}) -->", re.ASCII)
 
 
 # A reply's stands alone on its last line: what somebody else's program quotes in the middle of a text of its own is
 # no reply, also where both programs write under one account.
-_LAST = re.compile(r"(?:\A|\n)(<!-- canary-bot:reply \{[^\r\n]{0,8000}\} -->)\s*\Z", re.ASCII)
+_LAST = re.compile(rf"(?:\A|\n)(<!-- canary-bot:reply \{{[^\r\n<>]{{0,{LONGEST}}}\}} -->)\s*\Z", re.ASCII)
 
 
+# What the bot writes, and nothing else: whoever may write to the repository may edit the text around a value, and the
+# value. A name of a branch, a line of a commit message and a title are made of some of these.
 _LOGIN = r"[A-Za-z0-9_-]{1,100}(\[bot\])?"
+_SHA = r"[0-9a-f]{40}|[0-9a-f]{64}"
+_KEY = r"(comment|review|button)/[0-9]{1,25}"
+_SEEN = rf"{_KEY}|[a-z][a-z-]{{0,60}}"
+_TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?[+-][0-9]{2}:[0-9]{2}"
+_ROLLOUT = r"[a-z0-9-]{1,300}-[0-9a-f]{8}"
+_LINE = r"\x00-\x1f\x7f-\x9f\u2028\u2029"  # what no line holds
+_SERVICE = rf"[^{_LINE}]{{1,400}}#[^ #{_LINE}]{{0,400}}/[^ #/{_LINE}]{{1,253}}"
+_BRANCH = rf"[^ ~^:?*\[\\{_LINE}]{{1,255}}"  # git check-ref-format
+_MOST = 10**9  # of a count
+_MOST_ID = 10**19
+_ALL = 100  # percent
+_LONGEST_NAME = 200  # characters of an author's name in a commit
+_LONGEST_REASON = 2000
+
+
+def _text(value: object, shape: str, *, empty: bool = False) -> str:
+    """Give a text of a shape. Raises ``ValueError``."""
+    if isinstance(value, str) and (re.fullmatch(shape, value) or (empty and not value)):
+        return value
+    raise ValueError(shape)
+
+
+def _time(value: object, *, empty: bool = False) -> str:
+    """Give an ISO time with its offset. Raises ``ValueError``."""
+    text = _text(value, _TIME, empty=empty)
+    if text:
+        datetime.fromisoformat(text)
+    return text
+
+
+def _any(value: object, longest: int) -> str:
+    """Give a text that is only ever shown in a code span. Raises ``ValueError``."""
+    if isinstance(value, str) and len(value) <= longest:
+        return value
+    raise ValueError(longest)
+
+
+def _count(value: object, most: int = _MOST) -> int:
+    if type(value) is int and 0 <= value <= most:
+        return value
+    raise ValueError(most)
+
+
+def _list(value: object) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    raise TypeError
 
 
 def _write(kind: str, value: dict[str, Any]) -> str:
     # ``--`` or ``>`` would end the HTML comment early, so those characters are escaped in the JSON.
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
-    text = text.replace("-", "\\u002d").replace("<", "\\u003c").replace(">", "\\u003e")
+    text = text.replace("--", "\\u002d\\u002d").replace("<", "\\u003c").replace(">", "\\u003e")
     return f"<!-- canary-bot:{kind} {text} -->"
 
 
@@ -76,6 +127,17 @@ class Hold:
         ends, later = self.expires, asked.expires
         return asked if ends is not None and (later is None or later > ends) else self
 
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Hold:
+        """Read the value out of a marker. Raises ``TypeError`` or ``ValueError`` where nobody wrote it so."""
+        hold = cls(**value)
+        _text(hold.by, _LOGIN, empty=True)
+        _text(hold.cause, "command|closed|early-merge|read-back|gate")
+        _count(hold.comment, _MOST_ID)
+        _any(hold.reason, _LONGEST_REASON)
+        _time(hold.until, empty=True)
+        return hold
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -90,6 +152,22 @@ class Wish:
     pull: int
     by_id: int = 0
 
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Wish:
+        """Read the value out of a marker. Raises ``TypeError`` or ``ValueError`` where nobody wrote it so."""
+        wish = cls(**value)
+        _text(wish.by, _LOGIN)
+        _text(wish.to, _KEY)
+        _count(wish.pull)
+        _count(wish.by_id, _MOST_ID)
+        return wish
+
+    @property
+    def trailers(self) -> str:
+        """What the message of a merge says of it. Raises ``ValueError`` for what would be other lines."""
+        number = _text(self.to, _KEY).rpartition("/")[2]
+        return f"Canary-Promoted-By: {_text(self.by, _LOGIN)}\nCanary-Comment: {number}"
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
@@ -101,6 +179,12 @@ class Said:
     to: str
     pull: int
     about: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Said:
+        """Read the value out of a marker. Raises ``TypeError`` or ``ValueError`` where nobody wrote it so."""
+        about = tuple(_text(one, "[0-9a-f]{12}") for one in _list(value.get("about", [])))
+        return cls(_text(value["to"], _KEY), _count(value["pull"]), about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +204,17 @@ class Past:
     def at(self) -> datetime:
         """When it was merged."""
         return datetime.fromisoformat(self.when)
+
+    @classmethod
+    def of(cls, value: dict[str, Any]) -> Past:
+        """Read the value out of a marker. Raises ``TypeError`` or ``ValueError`` where nobody wrote it so."""
+        past = cls(**value)
+        _count(past.weight, _ALL)
+        _time(past.when)
+        _any(past.by, _LONGEST_NAME)
+        _count(past.pull)
+        _text(past.asked, _LOGIN, empty=True)
+        return past
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +251,9 @@ class Adopted:
         ):
             return None
         try:
-            datetime.fromisoformat(value["since"])
+            _time(value["since"])
+            _count(value["weight"], _ALL)
+            _count(value["comment"], _MOST_ID)
         except ValueError:
             return None
         return cls(**value)
@@ -200,8 +297,13 @@ class Proposal:
     handed: str = ""
 
     def marker(self) -> str:
-        """Give the text that stands in the pull request's body."""
-        return _write("pull", asdict(self))
+        """Give the text that stands in the pull request's body: of too many steps the oldest are left out."""
+        value = asdict(self)
+        text = _write("pull", value)
+        while len(text) > LONGEST and value["past"]:
+            value["past"] = value["past"][1:]
+            text = _write("pull", value)
+        return text
 
     def put(self, body: str) -> str:
         """Give a body with this value in the place of the one that it holds, however that was written."""
@@ -213,31 +315,41 @@ class Proposal:
 
     @classmethod
     def read(cls, body: str) -> Proposal | None:
-        """Read the value from a body of ours; ``None`` when there is none or it is damaged."""
+        """Read the value from a body of ours; ``None`` when there is none, or it is not what the bot writes."""
         value = _read("pull", body)
         if value is None:
             return None
         try:
             held = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-            held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
-            held["wish"] = Wish(**held["wish"]) if held.get("wish") else None
-            held["seen"] = tuple(str(s) for s in held.get("seen", ()))
-            held["past"] = tuple(Past(**one) for one in held.get("past", ()))
+            held["hold"] = Hold.of(held["hold"]) if held.get("hold") else None
+            held["wish"] = Wish.of(held["wish"]) if held.get("wish") else None
+            held["seen"] = tuple(_text(s, _SEEN) for s in _list(held.get("seen", [])))
+            held["past"] = tuple(Past.of(one) for one in _list(held.get("past", [])))
             held["adopted"] = Adopted.of(held.get("adopted"))
-            held["overrides"] = tuple(
-                Said(str(x["to"]), int(x["pull"]), tuple(map(str, x.get("about", ()))))
-                for x in held.get("overrides", ())
-            )
+            held["overrides"] = tuple(Said.of(one) for one in _list(held.get("overrides", [])))
             proposal = cls(**held)
-            for written in filter(None, (proposal.since, proposal.live)):
-                datetime.fromisoformat(written)
-            if proposal.hold is not None and proposal.hold.until:
-                datetime.fromisoformat(proposal.hold.until)
-            for one in proposal.past:
-                datetime.fromisoformat(one.when)
+            proposal.check()
         except (TypeError, ValueError, AttributeError, KeyError):
             return None
         return proposal
+
+    def check(self) -> None:
+        """See that every field is something that the bot writes. Raises ``ValueError``."""
+        _text(self.kind, "start|step|rollback")
+        _text(self.service, _SERVICE)
+        _text(self.base, _BRANCH)
+        _text(self.rollout, _ROLLOUT)
+        _count(self.weight, _ALL)
+        _count(self.before, _ALL)
+        _count(self.pull)
+        _count(self.failed)
+        _time(self.since, empty=True)
+        _time(self.live, empty=True)
+        _text(self.closed, "[a-z-]{1,40}", empty=True)
+        _text(self.state, "[0-9a-f]{16}", empty=True)
+        _text(self.commit, _SHA, empty=True)
+        _text(self.handed, _SHA, empty=True)
+        _text(self.cause, "gate [a-z0-9-]{1,63}", empty=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,7 +390,7 @@ class Answer:
             return None
         try:
             held = {f.name: value[f.name] for f in fields(cls) if f.name in value}
-            held["hold"] = Hold(**held["hold"]) if held.get("hold") else None
+            held["hold"] = Hold.of(held["hold"]) if held.get("hold") else None
             held["verbs"] = tuple(str(v) for v in held.get("verbs", ()))
             held["also"] = tuple(str(v) for v in held.get("also", ()))
             return cls(**held)

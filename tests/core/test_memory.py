@@ -93,15 +93,16 @@ def test_a_proposal_is_read_back() -> None:
     assert strip(body) == "text"
 
 
-@given(st.text(), st.text())
-def test_no_text_breaks_out_of_a_marker(reason: str, by: str) -> None:
-    held = replace(PROPOSAL, hold=Hold(by, "command", 1, reason))
+@given(st.text(max_size=2000) | st.text("-<>!", max_size=50))
+def test_no_text_breaks_out_of_a_marker(reason: str) -> None:
+    held = replace(PROPOSAL, hold=Hold("mona", "command", 1, reason))
     marker = held.marker()
     assert marker.count("-->") == 1
     assert marker.endswith("-->")
+    # CommonMark 0.29, which GitHub has, ends a comment that holds ``--``.
+    assert "--" not in marker.removeprefix("<!--").removesuffix("-->")
     assert "\n" not in marker
-    if len(marker) < 8000:
-        assert Proposal.read(marker) == held
+    assert Proposal.read(marker) == held
 
 
 @pytest.mark.parametrize(
