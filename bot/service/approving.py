@@ -26,7 +26,7 @@ from bot.service.reading import Service
 
 if TYPE_CHECKING:
     from bot.core.conditions import Gate
-    from bot.core.markers import Proposal, Wish
+    from bot.core.markers import Proposal
     from bot.core.permissions import Approvals
     from bot.core.rules import RuleSet
     from bot.core.trailers import Record
@@ -223,37 +223,17 @@ def _promoters(desk: Desk, pull: Pull, given: tuple[Reviewed, ...]) -> dict[int,
         if answer is not None and answer.by and "promote" in answer.verbs:
             who = _account(desk, answer.by)
             found |= {who.id: who.login} if who is not None else {}
-        elif not one.ours and not one.author.is_bot and _promotes(one.body):
+        elif not one.ours and not one.author.is_bot and promotes(one.body):
             found[one.author.id] = one.author.login
     for review in given:
-        if not review.author.is_bot and _promotes(review.body):
+        if not review.author.is_bot and promotes(review.body):
             found[review.author.id] = review.author.login
     return found
 
 
-def _promotes(body: str) -> bool:
+def promotes(body: str) -> bool:
+    """Whether a text is a promotion."""
     return any(isinstance(command, Promote) for command in parse_comment(body).commands)
-
-
-def wish_stands(desk: Desk, wish: Wish) -> bool:
-    """Whether somebody's promotion stands where it was typed, or the answer to the button that they pressed.
-
-    The value in a pull request's body alone proves nothing: whoever may write to the repository may edit that body.
-    """
-    kind, _, number = wish.to.partition("/")
-    try:
-        if kind == "button":
-            answers = [Answer.read(c.body) for c in desk.repo.comments(wish.pull) if c.ours]
-            return any(a is not None and (a.to, a.by) == (wish.to, wish.by) for a in answers)
-        if kind == "review":
-            given = desk.repo.reviewed(wish.pull)
-            said = [(one.id, one.author.id, one.body) for one in given]
-        else:
-            comments = desk.repo.comments(wish.pull)
-            said = [(one.id, one.author.id, one.body) for one in comments if not (one.ours or one.edited)]
-    except Missing:
-        return False
-    return any((str(i), by) == (number, wish.by_id) and _promotes(body) for i, by, body in said)
 
 
 # --- what is shown ----------------------------------------------------------------------------

@@ -51,9 +51,9 @@ def gate_of(
         *gates.conditions,
         *approving.conditions(desk, standing, rules, proposal, pull),
     )
-    gate = judge(
-        rules, proposal.before, since=gates.since or since, now=now, others=others, awaited=gates.awaited
-    )
+    # What a cluster says may only be later: nothing is live before it was merged.
+    begun = since if gates.since is None else max(gates.since, since)
+    gate = judge(rules, proposal.before, since=begun, now=now, others=others, awaited=gates.awaited)
     return gating.watched(overriding.apply(desk, standing, proposal, gate))
 
 

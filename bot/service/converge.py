@@ -22,6 +22,7 @@ from bot.core.witness import evidence_trailers
 from bot.ports import Actor, Check
 from bot.service import (
     approving,
+    arriving,
     authority,
     concluding,
     failing,
@@ -31,6 +32,7 @@ from bot.service import (
     overriding,
     proposing,
     readback,
+    wishing,
 )
 from bot.service.checks import approvals
 from bot.service.conditions import gate_of
@@ -277,6 +279,9 @@ def _judge_step(desk: Desk, standing: Standing, rules: RuleSet, step: Ours, *, m
     change = change_to(standing, step.proposal.weight, rules)
     step, extra, sound = refresh(desk, standing, change, step)
     gate = gate_of(desk, standing, rules, step.proposal, step.pull)
+    right = arriving.put_right(desk, standing, rules, step, gate)
+    if right is not None:
+        step, gate = right, gate_of(desk, standing, rules, right.proposal, right.pull)
     if merges:
         acted = failing.act(desk, standing, rules, step, gate)
         if acted.turned:
@@ -349,6 +354,12 @@ def _show_drift(desk: Desk, standing: Standing, step: Ours) -> None:
 # --- merging ----------------------------------------------------------------------------------
 
 
+def _since(step: Ours, standing: Standing) -> datetime | None:
+    """Tell since when a promotion is about this step: not by an adopted edit, which may be older than its adoption."""
+    since = step.proposal.since
+    return datetime.fromisoformat(since) if since and standing.rollout.adopted is None else None
+
+
 def _merge(  # noqa: PLR0917 - one step, its facts
     desk: Desk, standing: Standing, rules: RuleSet, step: Ours, record: Record, gate: Gate
 ) -> Progress:
@@ -363,7 +374,7 @@ def _merge(  # noqa: PLR0917 - one step, its facts
         # The right may have been withdrawn since the wish; a wish is worth what its owner may do now.
         if not verdict.allowed:
             lost = f"{code(wish.by)} may not promote any more"
-        elif verdict.is_configured and wish.to != desk.answering and not approving.wish_stands(desk, wish):
+        elif not wishing.stands(desk, standing, step, _since(step, standing)):
             lost = f"The promotion of {code(wish.by)} is not there any more"
     if wish is not None and lost:
         text = f"{lost}; the wish is dropped."
@@ -372,11 +383,7 @@ def _merge(  # noqa: PLR0917 - one step, its facts
         step = handing.take_back(desk, step)
         step = proposing.rewrite(desk, step, replace(step.proposal, wish=None))
         return Progress(standing, again=gate.until, step=step, gate=gate)
-    who = (
-        f"Canary-Promoted-By: {wish.by}\nCanary-Comment: {wish.to.rpartition('/')[2]}"
-        if wish
-        else "Canary-Promoted-By: rules"
-    )
+    who = wish.trailers if wish else "Canary-Promoted-By: rules"
     if by is not None and verdict is not None:
         authority.record(desk, "promote", by, standing.service, verdict)
     else:
@@ -386,7 +393,9 @@ def _merge(  # noqa: PLR0917 - one step, its facts
     aside = any(c.verdict == "overridden" for c in gate.conditions)
     passed = "Two people set rules aside" if aside else "Bake time is over; nothing holds the rollout"
     who = "\n".join((who, *lines))
-    title = f"{step.pull.title} (#{step.pull.number})"
+    # Not the pull request's: whoever may edit that would write the first line of the bot's commit.
+    title = report.step_title(standing.service.name, step.proposal.before, step.proposal.weight)
+    title = f"{report.title(title)} (#{step.pull.number})"
     tried = handing.merge(desk, step, record, handing.Words(title, f"{passed}.", who))
     if tried.merged:
         return Progress(standing, gate=gate, merged=(step.pull.number,))

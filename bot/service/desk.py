@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from bot.core.markers import Wish
     from bot.core.problems import Place
     from bot.core.traffic import Split
     from bot.core.trailers import Pin, Record
@@ -47,14 +48,15 @@ class Desk:
     """A look's tools.
 
     ``tips`` remembers a branch for the length of one look, until it is written to. ``answering`` is the comment
-    that is being worked off: its reply is not written yet. In a ``rehearsal`` nothing leaves the repository
-    port: texts say what would be done. ``again`` is the commit whose checks were asked for again, ``pressed``
-    the one with the button that was pressed, and ``stamp`` what its check bears from then on. ``told`` is what
-    checks say since this look, ``afterwards`` what they shall say once the answer stands. ``answered`` are
-    rollouts that a reply of ours was seen to name. ``index`` is what is known of files from earlier searches.
-    ``elsewhere`` are subjects, see ``bot.ports.Subject``, that a command has changed besides its own pull request.
-    ``journal`` hears what is allowed before it is begun, and ``known`` is what was looked up about people for the
-    comment that is worked off. ``gates`` asks gates, ``answers`` is what they said of late.
+    that is being worked off: its reply is not written yet. ``wished`` is the promotion that this look took down
+    from it. In a ``rehearsal`` nothing leaves the repository port: texts say what would be done. ``again`` is the
+    commit whose checks were asked for again, ``pressed`` the one with the button that was pressed, and ``stamp``
+    what its check bears from then on. ``told`` is what checks say since this look, ``afterwards`` what they shall
+    say once the answer stands. ``answered`` are rollouts that a reply of ours was seen to name. ``index`` is what
+    is known of files from earlier searches. ``elsewhere`` are subjects, see ``bot.ports.Subject``, that a command
+    has changed besides its own pull request. ``journal`` hears what is allowed before it is begun, and ``known`` is
+    what was looked up about people for the comment that is worked off. ``gates`` asks gates, ``answers`` is what
+    they said of late.
     """
 
     repo: Repository
@@ -63,6 +65,7 @@ class Desk:
     historian: Historian
     tips: dict[str, str | None] = field(default_factory=dict)
     answering: str = ""
+    wished: Wish | None = None
     rehearsal: bool = False
     answered: set[str] = field(default_factory=set)
     again: str = ""

@@ -173,11 +173,16 @@ def merge_rollback(desk: Desk, standing: Standing, back: Ours) -> bool:
     said = [one for commit in commits for one in trailers.records(commit.message)]
     if not said or not all(commit.ours for commit in commits):
         return False  # a person has taken it over
+    # Anybody who may write can say in the body that the rules asked for it; the bot's own commit cannot be edited.
+    asked = said[-1]
+    if (asked.step, asked.rollout) != (trailers.ROLLBACK, back.proposal.rollout) or not asked.cause:
+        return False
     desk.tell(back.pull.head_sha, quiet_checks(desk, back.pull.number, back.proposal))
-    who = f"Canary-Promoted-By: {RULES}\nCanary-Cause: {back.proposal.cause}"
-    title = f"{back.pull.title} (#{back.pull.number})"
+    who = f"Canary-Promoted-By: {RULES}\nCanary-Cause: {asked.cause}"
+    title = report.title(f"{standing.service.name}: roll back to {asked.stable}")
+    title = f"{title} (#{back.pull.number})"
     words = handing.Words(title, "A gate failed, and the rules say rollback.", who)
-    tried = handing.merge(desk, back, said[-1], words)
+    tried = handing.merge(desk, back, asked, words)
     if tried.refusal:
         text = (
             f"GitHub does not let the bot merge this rollback: {code(tried.refusal, longest=200)}. "

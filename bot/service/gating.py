@@ -63,6 +63,7 @@ Step = tuple[str, str, int]
 class _Kept:
     verdicts: dict[tuple[str, GateRule], Verdict] = field(default_factory=dict)
     shown: tuple[datetime, Gate] | None = None
+    arrived: tuple[str, datetime, str] | None = None  # by which commit, when, merged as which
 
 
 @dataclass(slots=True)

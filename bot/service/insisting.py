@@ -75,7 +75,7 @@ def _wished(case: Case, standing: Standing, step: Ours, weight: int) -> Ours:
     """Remember that the step is wanted; open it where it leaves others out."""
     desk, scene = case.desk, case.scene
     author = scene.comment.author
-    wish = Wish(author.login, scene.key, scene.pull.number, author.id)
+    desk.wished = wish = Wish(author.login, scene.key, scene.pull.number, author.id)
     if step.proposal.weight == weight:
         wish = step.proposal.wish or wish
         return proposing.rewrite(desk, step, replace(step.proposal, wish=wish).saw(scene.key))

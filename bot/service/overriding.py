@@ -54,7 +54,7 @@ def spoken(desk: Desk, standing: Standing, said: Iterable[Said]) -> tuple[Spoken
     arrived = _arrived(desk, standing, record)
     comments: dict[str, Comment] = {}
     for number in dict.fromkeys(one.pull for one in known):
-        if _belongs(desk, number, record):
+        if belongs(desk, number, record):
             comments |= {f"{x.kind}/{x.id}": x for x in _conversation(desk, number)}
     rights: dict[int, bool] = {}
     found = []
@@ -103,7 +103,7 @@ def names(command: Promote, standing: Standing) -> bool:
     )
 
 
-def _belongs(desk: Desk, number: int, record: Record) -> bool:
+def belongs(desk: Desk, number: int, record: Record) -> bool:
     """Whether a pull request is one of the rollout's: where it began, or by the name of the bot's own branch."""
     if number == record.pull:
         return True

@@ -192,6 +192,7 @@ def _check_order(command: c.Promote, record: Record, target: int | None) -> None
 def _with_wish(case: Case, step: Ours) -> Ours:
     author = case.scene.comment.author
     wish = Wish(by=author.login, to=case.scene.key, pull=case.scene.pull.number, by_id=author.id)
+    case.desk.wished = wish
     # Also what was taken out of GitHub's queue is put there again: somebody asks for it.
     handed = "" if step.pull.auto_merge is None else step.proposal.handed
     proposal = replace(step.proposal, wish=wish, handed=handed).saw(case.scene.key)

@@ -107,7 +107,7 @@ def test_what_the_bot_never_writes_is_not_read(field: str, value: Any) -> None:
 def test_a_line_of_a_commit_message_is_checked_again_where_it_is_made() -> None:
     assert Wish("ada", "comment/17", 1).trailers == "Canary-Promoted-By: ada\nCanary-Comment: 17"
     for wish in (Wish(f"ada{LINE}", "comment/17", 1), Wish("ada", f"comment/17{LINE}", 1)):
-        with pytest.raises(ValueError, match="comment|A-Za-z"):
+        with pytest.raises(ValueError, match=r"comment|A-Za-z"):
             _ = wish.trailers
 
 
