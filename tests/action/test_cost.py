@@ -60,13 +60,13 @@ def clock(shop: Shop) -> Ran:
 
 COSTS = [
     pytest.param(feature, chat, (0, 0), id="a comment that is chat"),
-    pytest.param(feature, word_of_another_bot, (4, 0), id="a comment for another bot"),
+    pytest.param(feature, word_of_another_bot, (5, 0), id="a comment for another bot"),
     pytest.param(nothing, check, (8, 0), id="the check of a pull request"),
-    pytest.param(feature, canary, (20, 7), id="/canary 25 on an open pull request"),
+    pytest.param(feature, canary, (21, 7), id="/canary 25 on an open pull request"),
     pytest.param(armed, merge, (32, 8), id="the push that opens the next step"),
-    pytest.param(baked, promote, (83, 17), id="/promote that merges, and the step after it"),
+    pytest.param(baked, promote, (84, 17), id="/promote that merges, and the step after it"),
     pytest.param(nothing, clock, (3, 0), id="the clock, nothing running"),
-    pytest.param(rolling, clock, (30, 2), id="the clock, one rollout under way"),
+    pytest.param(rolling, clock, (31, 2), id="the clock, one rollout under way"),
 ]
 
 
