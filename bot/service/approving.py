@@ -8,7 +8,9 @@ looked up anywhere else. A rollback never waits for one.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core import permissions
@@ -20,11 +22,14 @@ from bot.core.permissions import Facts, Involved, Review, State
 from bot.core.problems import Declined
 from bot.core.rollout import origin_of
 from bot.core.text import code
-from bot.ports import Actor, Check, Missing
-from bot.service import authority
+from bot.ports import Check, Missing
+from bot.service import authority, people
+from bot.service.overriding import names
 from bot.service.reading import Service
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bot.core.conditions import Gate
     from bot.core.markers import Proposal
     from bot.core.permissions import Approvals
@@ -123,7 +128,8 @@ def judge(
     asked = asked_of(desk, record, rules, proposal)
     if asked is None:
         return None
-    key = (pull.number if pull is not None else 0, pull.head_sha if pull is not None else "", proposal.wish)
+    number, head = (pull.number, pull.head_sha) if pull is not None else (0, "")
+    key = (number, head, proposal.since, proposal.wish)
     if key not in desk.known.approvals:
         desk.known.approvals[key] = _judge(desk, standing, record, proposal, pull, asked)
     return desk.known.approvals[key]
@@ -137,11 +143,11 @@ def _judge(  # noqa: PLR0917 - one step, its facts
     given = desk.repo.reviewed(pull.number) if pull is not None else ()
     involved, names = _involved(desk, standing, record, proposal, pull, given)
     last = {one.author: one for one in given if one.state in {State.APPROVED, State.CHANGES_REQUESTED}}
-    people = [authority.facts_of(desk, who, needs, service) for who in last]
+    facts = [authority.facts_of(desk, who, needs, service) for who in last]
     head = pull.head_sha if pull is not None else ""
     found = permissions.approvals(
         [Review(one.id, one.author.id, one.state, one.head) for one in given],
-        people,
+        facts,
         head=head,
         involved=involved,
         needs=needs,
@@ -171,17 +177,14 @@ def _involved(  # noqa: PLR0917 - one step, its facts
         if r.rollout == record.rollout and isinstance(r.step, int)
     }
     for login, comment, number in typed:
-        who = _author(desk, number, comment) or _account(desk, login)
+        who = people.author_of(desk, number, comment) or people.account_of(desk, login)
         if who is None:
             unknown.append(login)
         else:
             asked[who.id] = who.login
-    promoted: dict[int, str] = {}
-    if proposal.wish is not None:
-        promoted[proposal.wish.by_id] = proposal.wish.by
+    promoted = _promoters(desk, standing, record, proposal, pull, given)
     committed: dict[int, str] = {}
     if pull is not None:
-        promoted |= _promoters(desk, pull, given)
         for commit in desk.repo.commits_of(pull.number):
             if not commit.ours:
                 committed |= {who.id: who.login for who in commit.people}
@@ -192,48 +195,61 @@ def _involved(  # noqa: PLR0917 - one step, its facts
     return found, tuple(dict.fromkeys((*asked.values(), *promoted.values(), *committed.values())))
 
 
-def _author(desk: Desk, number: int, comment: int) -> Actor | None:
-    """Give who wrote a comment or a review, whatever they are called by now."""
-    try:
-        said = _said(desk, number)
-        hit = next((one.author for one in said if one.id == comment and not one.ours), None)
-        if hit is None:
-            hit = next((one.author for one in desk.repo.reviewed(number) if one.id == comment), None)
-    except Missing:
-        return None
-    return hit
+def _promoters(  # noqa: PLR0917 - one step, its facts
+    desk: Desk,
+    standing: Standing,
+    record: Record,
+    proposal: Proposal,
+    pull: Pull | None,
+    given: tuple[Reviewed, ...],
+) -> dict[int, str]:
+    """Find who typed or pressed a promotion of the step, carried out or not: on its own pull request, or elsewhere.
 
-
-def _account(desk: Desk, login: str) -> Actor | None:
-    holder = authority.holder_of(desk, login)
-    return Actor(holder.id, login) if holder is not None and holder.id else None
-
-
-def _said(desk: Desk, number: int) -> tuple[Comment, ...]:
-    if number not in desk.known.said:
-        desk.known.said[number] = desk.repo.comments(number)
-    return desk.known.said[number]
-
-
-def _promoters(desk: Desk, pull: Pull, given: tuple[Reviewed, ...]) -> dict[int, str]:
-    """Find who typed or pressed a promotion on the step's own pull request, carried out or not."""
+    A later promotion takes the place of an earlier one in what the step remembers; both people asked for it.
+    """
     found: dict[int, str] = {}
-    for one in _said(desk, pull.number):
-        answer = Answer.read(one.body) if one.ours else None
-        if answer is not None and answer.by and "promote" in answer.verbs:
-            who = _account(desk, answer.by)
-            found |= {who.id: who.login} if who is not None else {}
-        elif not one.ours and not one.author.is_bot and promotes(one.body):
-            found[one.author.id] = one.author.login
-    for review in given:
-        if not review.author.is_bot and promotes(review.body):
-            found[review.author.id] = review.author.login
+    if proposal.wish is not None:
+        found[proposal.wish.by_id] = proposal.wish.by
+    if pull is not None:
+        found |= _promoters_on(desk, standing, people.said_on(desk, pull.number))
+        found |= {
+            one.author.id: one.author.login
+            for one in given
+            if not one.author.is_bot and _promotes(one.body, standing)
+        }
+    if not proposal.since:
+        return found
+    begun = datetime.fromisoformat(proposal.since)
+    # A review elsewhere than where the rollout began is looked for only where the step has taken note of one.
+    reviews = any(key.startswith("review/") for key in proposal.seen)
+    words = (*proposal.overrides, *((proposal.wish,) if proposal.wish is not None else ()))
+    past = (one.pull for one in proposal.past if one.pull)
+    for number in dict.fromkeys((record.pull, *(word.pull for word in words), *past)):
+        if pull is None or number != pull.number:
+            with suppress(Missing):
+                said = people.said_on(desk, number)
+                if reviews or number == record.pull:
+                    said += desk.repo.reviews(number)
+                # What was said until the present share came is about an earlier step.
+                later = [one for one in said if one.created_at > begun]
+                found |= _promoters_on(desk, standing, later)
     return found
 
 
-def promotes(body: str) -> bool:
-    """Whether a text is a promotion."""
-    return any(isinstance(command, Promote) for command in parse_comment(body).commands)
+def _promoters_on(desk: Desk, standing: Standing, said: Iterable[Comment]) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for one in said:
+        answer = Answer.read(one.body) if one.ours else None
+        if answer is not None and answer.by and "promote" in answer.verbs:
+            who = people.account_of(desk, answer.by)
+            found |= {who.id: who.login} if who is not None else {}
+        elif not one.ours and not one.author.is_bot and _promotes(one.body, standing):
+            found[one.author.id] = one.author.login
+    return found
+
+
+def _promotes(body: str, standing: Standing) -> bool:
+    return any(isinstance(one, Promote) and names(one, standing) for one in parse_comment(body).commands)
 
 
 # --- what is shown ----------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Known:
     owners: codeowners.CodeOwners | None = None
     has_owners: bool = False
     said: dict[int, tuple[Comment, ...]] = field(default_factory=dict)
-    approvals: dict[tuple[int, str, Wish | None], Judged] = field(default_factory=dict)
+    approvals: dict[tuple[int, str, str, Wish | None], Judged] = field(default_factory=dict)
 
 
 def allowed(desk: Desk, verb: str, who: Actor, service: Service | None) -> Verdict:

@@ -139,6 +139,22 @@ class TestWhose:
         assert stage.notice(step, f"review/{given.id}").code == "remembered"
         self.pending(stage, step, "it comes from who promoted the step")
 
+    def test_who_promoted_elsewhere_before_somebody_else_did(self, stage: Stage, step: int) -> None:
+        stage.say(1, "/promote", by="kim")
+        stage.say(1, "/promote")  # what is remembered is mona's now
+        review(stage, step, by="kim")
+        self.pending(stage, step, "it comes from who promoted the step")
+        review(stage, step, by="ada")
+        assert stage.pull(step).merged
+
+    def test_who_promoted_an_earlier_step_may_approve_the_next(self, stage: Stage, step: int) -> None:
+        stage.say(1, "/promote", by="kim")
+        review(stage, step, by="ada")
+        following = stage.step().number
+        assert following != step
+        review(stage, following, by="kim")
+        assert stage.check(following, CHECK) == ("success", "Approved: kim")
+
     @pytest.mark.parametrize("by", ["rita", "tess"])
     def test_who_may_not_promote(self, stage: Stage, step: int, by: str) -> None:
         review(stage, step, by=by)
