@@ -13,12 +13,13 @@ from bot.core import naming, report
 from bot.core.gate_evidence import evidence
 from bot.core.markers import Hold, Proposal, Wish
 from bot.core.outcome import Outcome
-from bot.core.problems import Declined, Problem
+from bot.core.problems import Declined, OutsideFailure, Problem
 from bot.core.rollout import Phase, rollback_record, rolled_back, step_above
 from bot.core.rollout import clock as clock_words
 from bot.core.text import code
-from bot.service import overriding, proposing
+from bot.service import holding, overriding, proposing
 from bot.service.checks import quiet_checks
+from bot.service.conditions import hold_words
 from bot.service.configuring import is_of_configuration
 from bot.service.converge import Progress, converge
 from bot.service.desk import after
@@ -424,7 +425,15 @@ def hold(case: Case, command: c.Hold) -> Outcome:
         held = asked if earlier is None else earlier.joined(asked)
         text = f"The rollout of {name} will begin on hold{_ends(held)}: the first step may be merged, none follows it."
         return case.outcome("done", "applied", f"{text}{_kept(earlier, held, asked)}", record, hold=held)
-    home, standing = _home(case)
+    try:
+        home, standing = _home(case)
+    except OutsideFailure:
+        # Nothing that a hold needs: what the rules ask about people, gates and freezes may wait.
+        standing = case.standing()
+        unjudged = holding.open_step(desk, standing)
+        if unjudged is None:
+            raise
+        home = unjudged
     known = home.proposal.hold
     again = scene.key in home.proposal.seen
     if again and known is None:
@@ -434,7 +443,10 @@ def hold(case: Case, command: c.Hold) -> Outcome:
     held = asked if known is None else known if again else known.joined(asked)
     rewritten = proposing.rewrite(desk, home, replace(home.proposal, hold=held).saw(scene.key))
     if rewritten.pull.state == "open" and standing.rollout.phase is Phase.ROLLING:
-        check_turned(case, converge(desk, case.service), standing.rollout.record)
+        try:
+            check_turned(case, converge(desk, case.service), standing.rollout.record)
+        except OutsideFailure:
+            holding.show(desk, standing, rewritten, hold_words(held))
     weight = standing.rollout.weight
     text = (
         f"{name} is **on hold** at {weight} %{_ends(held)}. `/resume` goes on, `/rollback` turns back."

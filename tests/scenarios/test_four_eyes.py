@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from bot.core.problems import OutsideFailure
 from tests.scenarios.moves import press, sweep
-from tests.scenarios.test_permissions import configure
+from tests.scenarios.test_permissions import TEAM, configure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from bot.sandbox.model import Review
     from tests.scenarios.stage import Stage
 
@@ -232,6 +236,43 @@ def test_code_owners_approve_where_they_promote(stage: Stage) -> None:
     assert stage.check(step, CHECK) == ("success", "Approved: kim")
     assert stage.say(step, "/promote").code == "not-allowed"
     assert stage.say(step, "/promote", by="ada").code == "applied"
+
+
+@pytest.fixture
+def silent_teams(stage: Stage) -> Iterator[int]:
+    """Give a step that waits for a member of a team, while GitHub does not say who is one."""
+    stage.run.app.permissions["members"] = "read"
+    stage.run.world.add_team(TEAM, "kim")
+    stage.run.world.revoke_tokens()
+    step = rolling(stage, f"four-eyes: true\npermissions: {{promote: [{TEAM}]}}\n")
+    review(stage, step, by="kim")
+    stage.run.server.faults.add("GET", r"/orgs/.*/memberships/", "502", times=10_000)
+    yield step
+    stage.run.server.faults.clear()
+    stage.settle()
+    del stage.run.app.permissions["members"]
+    stage.run.world.revoke_tokens()
+
+
+def test_a_hold_does_not_wait_for_what_the_rules_ask_about_people(stage: Stage, silent_teams: int) -> None:
+    comment = stage.write(silent_teams, "/hold -- incident", by="tess")
+    with suppress(OutsideFailure):  # the look behind it is tried again
+        stage.settle()
+    assert "**on hold** at 25 %" in stage.reply_to(comment).text
+    assert stage.check(silent_teams, "canary / gate") == (None, "On hold by tess, because incident")
+    stage.run.server.faults.clear()
+    sweep(stage)
+    assert stage.say(silent_teams, "/promote", by="kim").code == "remembered"
+    assert stage.split() == AT_25
+
+
+def test_nor_does_a_rollback(stage: Stage, silent_teams: int) -> None:
+    comment = stage.write(1, "/rollback", by="tess")
+    with suppress(OutsideFailure):
+        stage.settle()
+    assert stage.reply_to(comment).code == "proposed"
+    assert stage.pull(silent_teams).state == "closed"
+    stage.notice(silent_teams, "closed-rollback")
 
 
 def test_two_people_set_the_approval_aside(stage: Stage) -> None:
