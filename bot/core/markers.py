@@ -271,7 +271,11 @@ class Proposal:
     ``failed`` counts how often a gate has held the step. ``cause`` says which rule asked for a rollback, empty
     where a person did.
     ``overrides`` are comments that want rules set aside for this step.
-    ``handed`` is the head that the bot gave to GitHub's merge queue or auto-merge, empty if it did not.
+    ``handed`` is the head that the bot gave to GitHub's merge queue or auto-merge, empty if it did not;
+    ``asked <head>`` while it does not know whether GitHub took it, ``out <head> <ISO time>`` where it was taken out of
+    the queue.
+    ``unmet`` are the kinds of rules, ``approvals`` and ``freeze``, that did not let the step pass when it was judged
+    last: who merges it then merges early.
     """
 
     kind: Literal["start", "step", "rollback"]
@@ -295,6 +299,7 @@ class Proposal:
     cause: str = ""
     overrides: tuple[Said, ...] = ()
     handed: str = ""
+    unmet: tuple[str, ...] = ()
 
     def marker(self) -> str:
         """Give the text that stands in the pull request's body: of too many steps the oldest are left out."""
@@ -324,6 +329,7 @@ class Proposal:
             held["hold"] = Hold.of(held["hold"]) if held.get("hold") else None
             held["wish"] = Wish.of(held["wish"]) if held.get("wish") else None
             held["seen"] = tuple(_text(s, _SEEN) for s in _list(held.get("seen", [])))
+            held["unmet"] = tuple(_text(s, "approvals|freeze") for s in _list(held.get("unmet", [])))
             held["past"] = tuple(Past.of(one) for one in _list(held.get("past", [])))
             held["adopted"] = Adopted.of(held.get("adopted"))
             held["overrides"] = tuple(Said.of(one) for one in _list(held.get("overrides", [])))
@@ -348,7 +354,9 @@ class Proposal:
         _text(self.closed, "[a-z-]{1,40}", empty=True)
         _text(self.state, "[0-9a-f]{16}", empty=True)
         _text(self.commit, _SHA, empty=True)
-        _text(self.handed, _SHA, empty=True)
+        head, _, at = self.handed.removeprefix("asked ").removeprefix("out ").partition(" ")
+        _text(head, _SHA, empty=not self.handed)
+        _time(at, empty=not self.handed.startswith("out "))
         _text(self.cause, "gate [a-z0-9-]{1,63}", empty=True)
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 from bot.core.outcome import Outcome
 from bot.core.text import code
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from bot.service.proposing import Ours
 
 _LONGEST = 200  # characters of GitHub's words
+_AGAIN = timedelta(minutes=10)  # until a rollback that the queue has refused goes into it again
+
+_State = Literal["", "asked", "in", "out"]
+"""What became of a head in GitHub's hands: nothing, asked for and not known, there, taken out of the queue again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +70,12 @@ def merge(desk: Desk, step: Ours, record: Record, words: Words) -> Tried:
         return Tried(step, waits=_armed(pull))
     if pull.auto_merge is not None:
         step = take_back(desk, step)  # for another head
-    if _is_handed(step):
+    state = _given(step)[0]
+    if state:
         how = _how(desk, pull)
         if how is not None and how.position is not None:
-            return Tried(step, waits=_queued(pull, how.position))
+            waits = _queued(pull, how.position)
+            return Tried(step if state == "in" else _handed(desk, step, waits), waits=waits)
     try:
         message = words.message(record, "merge")
         desk.repo.merge(pull.number, sha=pull.head_sha, title=words.title, message=message)
@@ -120,16 +127,52 @@ def _merged(desk: Desk, pull: Pull, title: str, message: str, method: MergeMetho
 
 
 def _enqueue(desk: Desk, step: Ours, how: Merging) -> Tried:
-    if how.position is None and _is_handed(step):
-        waits = (
-            f"#{step.pull.number} was taken out of the merge queue and is not put back by itself; "
-            "`/promote` puts it back."
-        )
-        return Tried(step, waits=waits)
+    head = step.pull.head_sha
+    state, at = _given(step)
+    if how.position is None and state == "in":
+        return _taken_out(desk, step)
+    if how.position is None and state == "out" and not (_is_of_the_rules(step) and _is_over(at, desk.now())):
+        return Tried(step, waits=_out(step))
     if how.position is None:
+        step = proposing.rewrite(desk, step, replace(step.proposal, handed=f"asked {head}"))
         desk.repo.enqueue(step.pull)
     waits = _queued(step.pull, how.position)
     return Tried(_handed(desk, step, waits), waits=waits)
+
+
+def _taken_out(desk: Desk, step: Ours) -> Tried:
+    """Tell that GitHub's queue, or a person, took out what the bot had put in."""
+    waits, head = _out(step), step.pull.head_sha
+    # Said first: what is stored is not looked at again.
+    _tell(desk, step, waits)
+    if step.proposal.wish is None:
+        proposing.notify(desk, step.pull.number, f"taken-out-{head[:12]}", waits)
+    handed = f"out {head} {desk.now().isoformat()}"
+    return Tried(proposing.rewrite(desk, step, replace(step.proposal, handed=handed)), waits=waits)
+
+
+def _out(step: Ours) -> str:
+    number = step.pull.number
+    if _is_of_the_rules(step):
+        return (
+            f"#{number} was taken out of the merge queue before it was merged. It is put back every 10 minutes; "
+            "where checks go on failing, **please see to them**. Until it is merged the candidate keeps its traffic."
+        )
+    return (
+        f"#{number} was taken out of the merge queue and is not put back by itself; `/promote` puts it back."
+    )
+
+
+def _is_of_the_rules(step: Ours) -> bool:
+    """Whether it is a rollback that no person asked for: nobody's word could put it back."""
+    return step.proposal.kind == "rollback" and bool(step.proposal.cause)
+
+
+def _is_over(at: str, now: datetime) -> bool:
+    try:
+        return now >= datetime.fromisoformat(at) + _AGAIN
+    except (TypeError, ValueError):
+        return True  # people edited the text
 
 
 def _how(desk: Desk, pull: Pull) -> Merging | None:
@@ -138,18 +181,35 @@ def _how(desk: Desk, pull: Pull) -> Merging | None:
     return None
 
 
+def _given(step: Ours) -> tuple[_State, str]:
+    """Read what became of this head, and since when, an ISO time, where it was taken out."""
+    match step.proposal.handed.split(" "):
+        case [head] if head == step.pull.head_sha:
+            return "in", ""
+        case ["asked", head] if head == step.pull.head_sha:
+            return "asked", ""
+        case ["out", head, at] if head == step.pull.head_sha:
+            return "out", at
+        case _:
+            return "", ""
+
+
 def _is_handed(step: Ours) -> bool:
-    return step.proposal.handed == step.pull.head_sha
+    return _given(step)[0] == "in"
 
 
 def _handed(desk: Desk, step: Ours, waits: str) -> Ours:
     """Remember what was handed over, and tell those who wished for it."""
     step = proposing.rewrite(desk, step, replace(step.proposal, handed=step.pull.head_sha))
+    _tell(desk, step, waits)
+    return step
+
+
+def _tell(desk: Desk, step: Ours, waits: str) -> None:
     proposal = step.proposal
     name = proposal.service.rpartition("/")[2]
     outcome = Outcome("pending", "remembered", waits, verb="promote", service=name, rollout=proposal.rollout)
     proposing.answer_again(desk, step, outcome)
-    return step
 
 
 def _queued(pull: Pull, position: int | None) -> str:

@@ -300,3 +300,71 @@ class TestHints:
             assert conclusions(queued, group(queued))[PLAN] == "success"
         finally:
             queued.run.app.permissions["merge_queues"] = "read"
+
+
+class TestTakenOut:
+    """The queue throws out what the bot had put in, or the bot is killed between two writes."""
+
+    def test_a_rollback_of_the_rules_goes_into_the_queue_again(self, stage: Stage) -> None:
+        stage.measure(error_rate=0.002)
+        stage.configure("rules: cautious\n")
+        begin(stage)
+        guard(stage, "MERGE", "ci")
+        stage.measure(error_rate=0.5)
+        stage.later(minutes=2)
+        back = stage.step()
+        assert back.head_ref.endswith("/rollback")
+        ci(stage, back.head_sha)
+        stage.later(minutes=11)
+        assert waiting(stage) == [back.number]
+        for _ in range(2):  # as often as it takes, and people are told once
+            ci(stage, group(stage), "failure")
+            assert waiting(stage) == []  # not at once: it would fail and fail
+            stage.later(minutes=11)
+            assert waiting(stage) == [back.number]
+        assert "put back every 10 minutes" in stage.notice(back.number, "taken-out-").text
+        ci(stage, group(stage))
+        assert stage.split() == {"customer-v3": 100}
+        stage.notice(back.number, "rollback-waits")
+        stage.notice(2, "closed-rollback")
+        stage.notice(1, "rolled-back-")
+
+    def test_the_reply_says_that_the_step_is_not_in_the_queue_any_more(self, queued: Stage) -> None:
+        step = queued.step()
+        comment = queued.write(step.number, "/promote")
+        queued.settle()
+        ci(queued, group(queued), "failure")
+        queued.later(minutes=30)
+        assert waiting(queued) == []
+        reply = queued.reply_to(comment)
+        assert reply.decision == "pending"
+        assert "taken out of the merge queue" in reply.text
+        assert "is in the merge queue" not in reply.text
+        assert queued.say(step.number, "/promote").decision == "pending"
+        assert waiting(queued) == [step.number]
+
+    def test_where_nobody_promoted_it_people_are_told(self, stage: Stage) -> None:
+        stage.configure("rules: fast\n")
+        begin(stage)
+        guard(stage, "MERGE", "ci")
+        step = stage.step()
+        ci(stage, step.head_sha)
+        stage.later(minutes=6)
+        ci(stage, group(stage), "failure")
+        assert "`/promote` puts it back" in stage.notice(step.number, "taken-out-").text
+        stage.later(minutes=30)
+        assert waiting(stage) == []
+
+    def test_a_hold_after_the_entry_was_not_noted(self, queued: Stage) -> None:
+        step = queued.step()
+        # The wish and the intention are written; what came of it is not.
+        queued.run.server.faults.add("PATCH", rf"/pulls/{step.number}$", "before-500", times=1000, skip=2)
+        queued.write(step.number, "/promote")
+        queued.settle()
+        assert waiting(queued) == [step.number]
+        queued.run.server.faults.clear()
+        queued.say(1, "/hold -- incident", by="ada")
+        queued.later(minutes=15)
+        assert waiting(queued) == []
+        assert not queued.pull(step.number).merged
+        queued.notice(step.number, "comment/")
