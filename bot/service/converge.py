@@ -116,7 +116,8 @@ def _once(desk: Desk, service: Service, *, merges: bool) -> Progress:
     if rollout.phase is Phase.DRIFTED:
         for step in (o for o in ours if o.proposal.kind == "step"):
             _show_drift(desk, standing, step)
-        return Progress(standing)
+        # A rollback leads back from any split.
+        return Progress(standing) if back is None else _with_rollback(desk, standing, back, merges=merges)
     if rollout.phase is not Phase.ROLLING:
         return Progress(standing)
     if back is not None:

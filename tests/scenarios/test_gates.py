@@ -219,6 +219,23 @@ class TestRollback:
         assert stage.pull(back.number).merged
         stage.notice(number, "rolled-back")
 
+    def test_it_is_merged_too_when_the_traffic_drifts_meanwhile(self, stage: Stage) -> None:
+        stage.measure(error_rate=0.002)
+        number = cautious(stage)
+        stage.run.world.protect(stage.repo, "main", approvals=1)
+        step = stage.step().number
+        stage.measure(error_rate=0.024)
+        stage.later(minutes=2)
+        stage.notice(step, "closed-rollback")
+        back = stage.step().number
+        hand = stage.read().replace(b"percent: 75", b"percent: 65").replace(b"percent: 25", b"percent: 35")
+        stage.push("main", hand, by="ada")
+        stage.run.world.review(stage.repo, back, state="APPROVED", by="kim")
+        stage.later(minutes=11)
+        assert stage.split() == {"customer-v3": 100}
+        stage.notice(back, "rollback-waits")
+        stage.notice(number, "rolled-back")
+
     def test_a_rollback_that_a_person_closed_is_not_opened_again_by_the_rules(self, stage: Stage) -> None:
         stage.measure(error_rate=0.002)
         number = cautious(stage)
