@@ -352,9 +352,10 @@ FORGE: dict[str, Kind] = {
         W_,
         "Nothing protects the steps' branches, `canary/**/*`.",
         "Everybody with write access can push to a step's branch after it was reviewed, or make one that looks like "
-        "a step.",
+        "a step; and end what people froze with `/canary freeze`, by moving `canary/freezes` back or deleting it.",
         "Add a ruleset for the branches `canary/**/*` (in GitHub's patterns a last `**` stops at a slash) with "
-        "*Restrict creations* and *Restrict updates*, and the App as the only one in its bypass list.",
+        "*Restrict creations*, *Restrict updates* and *Restrict deletions*, and the App as the only one in its bypass "
+        "list.",
     ),
     "step-branches-closed": Kind(
         E_,
