@@ -135,7 +135,7 @@ def _open(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...]
     held = (
         None
         if step is not None and key in step.proposal.seen
-        else _hold_so_far(desk, record, rules, weight, steps)
+        else _hold_so_far(desk, standing, record, rules, weight, steps)
     )
     past = steps[0].proposal.past if steps else ()
     if step is None:
@@ -154,7 +154,9 @@ def _open(case: Case, standing: Standing, record: Record, mine: tuple[Ours, ...]
     rebuilt(desk, standing, change_to(standing, weight, rules), step)
 
 
-def _hold_so_far(desk: Desk, record: Record, rules: RuleSet, weight: int, steps: list[Ours]) -> Hold | None:
+def _hold_so_far(  # noqa: PLR0917 - one rollout, its facts
+    desk: Desk, standing: Standing, record: Record, rules: RuleSet, weight: int, steps: list[Ours]
+) -> Hold | None:
     """Find the hold that the rollout is under: accepting a split does not end it."""
     closed = []
     for goal in dict.fromkeys((step_above(record, record.weight), weight)):
@@ -165,6 +167,6 @@ def _hold_so_far(desk: Desk, record: Record, rules: RuleSet, weight: int, steps:
         if one.proposal.hold is not None:
             return one.proposal.hold
     if not steps and not closed:  # a person committed the split to the branch of the step, and merged that
-        return hold_behind(desk, record, rules)
+        return hold_behind(desk, standing, record, rules)
     by_person = any(not one.proposal.closed for one in closed)
     return Hold(by="", cause="closed") if by_person and not steps else None

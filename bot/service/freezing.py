@@ -170,7 +170,10 @@ def scope_of(desk: Desk, scene: Scene, name: str | None) -> Service | None:
         return None
     if scene.kind in {Kind.OPEN, Kind.MERGED}:
         return scene.chosen(desk, name)[0]
-    file = desk.config().of(discovery.name_of(name)).file
+    try:
+        file = desk.config().of(discovery.name_of(name)).file
+    except Declined:
+        file = None  # a freeze passes a broken configuration, as a hold does: who is found by the name alone is meant
     hit = find_one(desk.repo, desk.base(scene.base), name, file=file, index=desk.index)
     return Service(scene.base, hit.path, hit.id)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bot.core import evidence, naming, report
 from bot.core.markers import Answer, Hold, Past, Proposal
 from bot.core.outcome import Outcome
+from bot.core.problems import Declined
 from bot.core.rollout import moved, step_record
 from bot.core.text import code
 from bot.ports import Missing
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from bot.service.desk import Desk
     from bot.service.proposing import Change, Ours
     from bot.service.reading import Standing
+
+_EARLY = frozenset(
+    {"approvals", "freeze"}
+)  # with the bake time and a failed gate: rules that an early merge ignores
 
 
 def open_step(  # noqa: PLR0917 - one step, its facts
@@ -110,8 +115,11 @@ def page_of(  # noqa: PLR0917 - one page, its facts
     desk: Desk, standing: Standing, rules: RuleSet, proposal: Proposal, change: Change, gate: Gate
 ) -> tuple[Proposal, str]:
     """Give the body of a step's pull request, and the value in it that knows what it says."""
-    # A wish is shown with the next change: it is told in its reply, and the body is not written twice for it.
-    fixed = replace(proposal, state="", wish=None, seen=())
+    unmet = dict.fromkeys(c.kind for c in gate.conditions if not c.lets_pass and c.kind in _EARLY)
+    proposal = replace(proposal, unmet=tuple(unmet))
+    # A wish is shown with the next change: it is told in its reply, and the body is not written twice for it. What
+    # GitHub was given is not shown.
+    fixed = replace(proposal, state="", wish=None, seen=(), handed="")
     state = evidence.digest(gate, fixed, change.record, standing.split, change.split)
     proposal = replace(proposal, state=state)
     record, name = change.record, standing.service.name
@@ -202,7 +210,7 @@ def _arrival(
         past = (*earlier.proposal.past, past_of(weight, whole.pull, wish.by if wish else ""))
         commit = whole.pull.merge_sha or ""
         wrong = read_back(desk, whole.pull, standing.service)
-        hold = _hold_after(whole, rules) if wrong is None else wrong.hold
+        hold = _hold_after(desk, standing, whole, rules) if wrong is None else wrong.hold
         return _Arrival(earlier.pull.merged_at, commit, past, hold)
     try:
         pull = desk.repo.pull(record.pull)
@@ -214,21 +222,21 @@ def _arrival(
     history = desk.repo.history(standing.path, standing.tip)
     at, by = (history[0].at, history[0].author) if history else (desk.now(), "")
     commit = history[0].sha if history else standing.tip
-    held = _hold_passed_over(desk, record, weight, rules)
+    held = _hold_passed_over(desk, standing, record, rules)
     return _Arrival(at, commit, (Past(weight, at.isoformat(), by, 0),), held)
 
 
-def _hold_passed_over(desk: Desk, record: Record, weight: int, rules: RuleSet) -> Hold | None:
+def _hold_passed_over(desk: Desk, standing: Standing, record: Record, rules: RuleSet) -> Hold | None:
     """Give the hold on a step that somebody took by an edit of the base branch, or of the step's branch."""
-    left = proposing.passed_over(desk, record, weight)
+    left = proposing.passed_over(desk, record, standing.rollout.weight)
     if left is None:
-        return hold_behind(desk, record, rules)
+        return hold_behind(desk, standing, record, rules)
     if left.proposal.hold is None and left.pull.state == "closed" and not left.proposal.closed:
         return Hold(by="", cause="closed")  # closed by a person, and nobody has said so yet
     return left.proposal.hold
 
 
-def hold_behind(desk: Desk, record: Record, rules: RuleSet) -> Hold | None:
+def hold_behind(desk: Desk, standing: Standing, record: Record, rules: RuleSet) -> Hold | None:
     """Give the hold that comes along with the last merge of a rollout, where no step was proposed since."""
     if record.step == 1:
         return hold_said_on(desk, record)
@@ -236,7 +244,8 @@ def hold_behind(desk: Desk, record: Record, rules: RuleSet) -> Hold | None:
     if earlier is None:
         return None
     # Lists of pull requests do not say who merged.
-    return _hold_after(replace(earlier, pull=desk.repo.pull(earlier.pull.number)), rules)
+    whole = replace(earlier, pull=desk.repo.pull(earlier.pull.number))
+    return _hold_after(desk, standing, whole, rules)
 
 
 def past_of(weight: int, pull: Pull, asked: str = "") -> Past:
@@ -246,7 +255,7 @@ def past_of(weight: int, pull: Pull, asked: str = "") -> Past:
     return Past(weight, at, by, pull.number, asked)
 
 
-def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:
+def _hold_after(desk: Desk, standing: Standing, earlier: Ours, rules: RuleSet) -> Hold | None:
     proposal, pull = earlier.proposal, earlier.pull
     if proposal.hold is not None and proposal.hold.cause == "command":
         return proposal.hold
@@ -258,8 +267,11 @@ def _hold_after(earlier: Ours, rules: RuleSet) -> Hold | None:
     ):
         return None
     by_person = pull.merged_by is not None and not pull.merged_by.is_bot
+    if not by_person or pull.merged_by is None:
+        return None
     early = pull.merged_at < _baked(proposal, rules) or _failed(proposal)
-    return Hold(pull.merged_by.login, "early-merge") if by_person and pull.merged_by and early else None
+    early = early or _unmet(desk, standing, rules, earlier)
+    return Hold(pull.merged_by.login, "early-merge") if early else None
 
 
 def _baked(proposal: Proposal, rules: RuleSet) -> datetime:
@@ -268,6 +280,20 @@ def _baked(proposal: Proposal, rules: RuleSet) -> datetime:
     if not proposal.live and any(rule is not None and rule.live for rule in asked):
         return datetime.max.replace(tzinfo=UTC)
     return datetime.fromisoformat(proposal.live or proposal.since) + rules.bake_at(proposal.before)
+
+
+def _unmet(desk: Desk, standing: Standing, rules: RuleSet, earlier: Ours) -> bool:
+    """Whether a freeze held a merged step when it was looked at last, or an approval is missing to this day."""
+    if "freeze" in earlier.proposal.unmet:
+        return True
+    if "approvals" not in earlier.proposal.unmet:
+        return False
+    try:
+        # It may have come just before the merge, and nobody looked between.
+        judged = approving.judge(desk, standing, rules, earlier.proposal, earlier.pull)
+    except Declined:
+        return True
+    return judged is not None and not judged.suffice
 
 
 def _failed(proposal: Proposal) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bot.core.problems import OutsideFailure
-from tests.scenarios.moves import press, sweep
+from tests.scenarios.moves import flush, press, run_of, sweep
 from tests.scenarios.test_permissions import TEAM, configure
 
 if TYPE_CHECKING:
@@ -308,3 +308,20 @@ def test_labels_of_the_bots_pull_requests(stage: Stage) -> None:
     step = rolling(stage, "labels: [rollout, Team Shop]\n", minutes=1)
     assert {label.name for label in stage.pull(step).labels} == {"canary", "rollout", "Team Shop"}
     assert stage.pull(1).labels == []
+
+
+class TestMergedByAPerson:
+    """A merge without the approval is a fact; with ``on-early-merge: hold`` the next step waits for a word."""
+
+    def test_without_an_approval_the_next_step_is_held(self, stage: Stage) -> None:
+        stage.merge(rolling(stage), by="mona")
+        text = run_of(stage, stage.step().number).output["summary"]
+        assert "On hold: `mona` merged the last step before its rules passed (`/resume` goes on)" in text
+
+    def test_with_one_that_nobody_had_looked_at_it_is_not(self, stage: Stage) -> None:
+        step = rolling(stage)
+        stage.run.world.hooks.pause()
+        stage.run.world.review(stage.repo, step, "", "APPROVED", by="kim")
+        stage.run.world.merge(stage.repo, step, by="mona")
+        flush(stage)
+        assert "On hold" not in run_of(stage, stage.step().number).output["summary"]

@@ -225,6 +225,26 @@ def test_only_admins(stage: Stage, login: str, verb: str) -> None:
     assert stage.run.world.repository(stage.repo).git.resolve(BRANCH) is None
 
 
+def test_a_person_who_merges_in_it_merges_early(stage: Stage) -> None:
+    number = begin(stage)
+    step = stage.step()
+    wait(stage)
+    freeze(stage, step.number)
+    stage.merge(step.number, by="mona")
+    unfreeze(stage, number)
+    assert "`mona` merged the last step before its rules passed" in stage.say(number, "/canary why").text
+
+
+def test_it_passes_a_broken_configuration(stage: Stage) -> None:
+    begin(stage)
+    step = stage.step()
+    stage.configure("rules: [\n")
+    freeze(stage, step.number, "customer -- incident")
+    stage.configure("rules: standard\n")
+    wait(stage)
+    assert stage.check(step.number, GATE)[1].startswith("Frozen by ada")
+
+
 def test_why_and_status_name_it_beside_a_window_of_the_configuration(stage: Stage) -> None:
     number = begin(stage)
     now = stage.run.clock.now()

@@ -260,9 +260,7 @@ RULES_FIELDS = (
     Field("steps", ListOf(STEP, "steps", least=1, most=101), "The weights; they rise to 100.", required=True),
     Field("gates", GATES, "The gates that steps name."),
     Field("auto", Flag(), "Steps merge themselves as soon as their gates pass."),
-    Field(
-        "on-early-merge", Choice(("hold", "continue")), "When a person merges before the bake time is over."
-    ),
+    Field("on-early-merge", Choice(("hold", "continue")), "When a person merges before the rules pass."),
     Field("on-fail", Choice(ON_FAIL), "What a failing gate leads to."),
     Field("examples", ListOf(EXAMPLE, "examples"), "Each is a test."),
 )
