@@ -354,9 +354,7 @@ class Proposal:
         _text(self.closed, "[a-z-]{1,40}", empty=True)
         _text(self.state, "[0-9a-f]{16}", empty=True)
         _text(self.commit, _SHA, empty=True)
-        head, _, at = self.handed.removeprefix("asked ").removeprefix("out ").partition(" ")
-        _text(head, _SHA, empty=not self.handed)
-        _time(at, empty=not self.handed.startswith("out "))
+        _text(self.handed, rf"(asked )?({_SHA})|out ({_SHA}) ({_TIME})", empty=True)
         _text(self.cause, "gate [a-z0-9-]{1,63}", empty=True)
 
 

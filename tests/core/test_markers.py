@@ -37,11 +37,14 @@ FULL = Proposal(
     cause="gate error-rate",
     overrides=(Said("comment/8", 3, ("0123456789ab",)),),
     handed=SHA,
+    unmet=("approvals", "freeze"),
 )
 
 
-def test_all_that_is_written_is_read_back() -> None:
-    assert Proposal.read(f"Text\n\n{FULL.marker()}\n") == FULL
+@pytest.mark.parametrize("handed", ["", SHA, f"asked {SHA}", f"out {SHA} {NOON}"])
+def test_all_that_is_written_is_read_back(handed: str) -> None:
+    value = replace(FULL, handed=handed)
+    assert Proposal.read(f"Text\n\n{value.marker()}\n") == value
 
 
 WRONG: list[tuple[str, Any]] = [
@@ -70,6 +73,10 @@ WRONG: list[tuple[str, Any]] = [
     ("commit", "HEAD"),
     ("commit", f"{SHA}{LINE}"),
     ("handed", "main"),
+    ("handed", f"out {SHA}"),
+    ("handed", f"asked {SHA}{LINE}"),
+    ("unmet", ["hold"]),
+    ("unmet", "freeze"),
     ("failed", -1),
     ("cause", f"gate x{LINE}"),
     ("cause", "gate x\n"),
