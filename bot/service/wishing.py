@@ -12,6 +12,7 @@ from bot.core.commands import Promote, parse_comment
 from bot.core.markers import Answer
 from bot.ports import Missing
 from bot.service.overriding import belongs, names
+from bot.service.stepping import merged_step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,21 +54,32 @@ def stands(desk: Desk, standing: Standing, step: Ours, since: datetime | None) -
 
 
 def _said(desk: Desk, standing: Standing, wish: Wish, since: datetime | None) -> Iterable[bool]:
+    def is_new(at: datetime) -> bool:
+        # GitHub's times have whole seconds.
+        return not _before(at, since) and not (at == since and _led_to_the_step_before(desk, standing, wish))
+
     kind, _, number = wish.to.partition("/")
     if kind == "button":
         for comment in desk.repo.comments(wish.pull):
             answer = Answer.read(comment.body) if comment.ours else None
             if answer is not None and (answer.to, answer.by) == (wish.to, wish.by):
-                yield "promote" in answer.verbs and not _before(comment.created_at, since)
+                yield "promote" in answer.verbs and is_new(comment.created_at)
         return
     found = desk.repo.reviews(wish.pull) if kind == "review" else desk.repo.comments(wish.pull)
     for one in found:
         if (str(one.id), one.author.id) == (number, wish.by_id) and not (one.ours or one.edited):
-            yield not _before(one.created_at, since) and _promotes(one.body, standing)
+            yield is_new(one.created_at) and _promotes(one.body, standing)
 
 
 def _before(at: datetime, since: datetime | None) -> bool:
     return since is not None and at < since
+
+
+def _led_to_the_step_before(desk: Desk, standing: Standing, wish: Wish) -> bool:
+    """Whether a promotion of the very second of the last merge is the one that led to it."""
+    record = standing.rollout.record
+    earlier = None if record is None else merged_step(desk, record, standing.rollout.weight)
+    return earlier is not None and wish.to in earlier.proposal.seen
 
 
 def _promotes(body: str, standing: Standing) -> bool:

@@ -73,6 +73,19 @@ class TestWish:
         forge(stage, step, wish=wish)
         self.dropped(stage, step)
 
+    def test_of_another_step_that_was_merged_at_once(self, stage: Stage) -> None:
+        """The word is as old as the merge that it led to, to the second."""
+        stage.configure("permissions: {promote: [admin]}\n")
+        number = begin(stage)
+        stage.later(minutes=31)
+        said = stage.write(number, "/promote", by="ada")
+        stage.settle()
+        assert stage.reply_to(said).code == "applied"
+        stage.later(minutes=31)
+        step = stage.step().number
+        forge(stage, step, wish=Wish("ada", f"comment/{said.id}", number, ada(stage)))
+        self.dropped(stage, step)
+
     def test_of_another_service(self, stage: Stage) -> None:
         begin(stage)
         step = stage.step().number
