@@ -210,7 +210,8 @@ def pair_of(facts: StartFacts) -> tuple[str, str]:
     named = [t.revision for t in split.targets if t.revision and not t.floats and t.revision != LATEST]
     if facts.armed is not None:
         # Another share of what is about to begin; its names hold until others are typed.
-        serves = base.percent_of(facts.armed.stable) or not base.total
+        # Traffic that floats belies no name: only who typed it knows.
+        serves = base.percent_of(facts.armed.stable) or not base.total or base.floating_percent
         stable = stable or (facts.armed.stable if serves else None)
         candidate = candidate or facts.armed.candidate
     unfinished = _unfinished(facts)

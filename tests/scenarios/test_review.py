@@ -183,6 +183,8 @@ class TestSteps:
         for _ in range(5):
             stage.later(seconds=10)
         assert len(stage.run.server.requests) - begun < 20
+        for number in (1, step.number):
+            assert "does not hold what was merged" in stage.notice(number, "read-back").text
 
 
 class TestNames:
