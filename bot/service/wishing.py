@@ -54,8 +54,10 @@ def stands(desk: Desk, standing: Standing, step: Ours, since: datetime | None) -
 
 
 def _said(desk: Desk, standing: Standing, wish: Wish, since: datetime | None) -> Iterable[bool]:
+    # Times of comments have whole seconds; those of other things may have more of it.
+    since = None if since is None else since.replace(microsecond=0)
+
     def is_new(at: datetime) -> bool:
-        # GitHub's times have whole seconds.
         return not _before(at, since) and not (at == since and _led_to_the_step_before(desk, standing, wish))
 
     kind, _, number = wish.to.partition("/")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FUZZ = int(os.environ.get("CANARY_FUZZ", "1"))
-STORIES, MOVES = 600 * FUZZ, 200
+STORIES, MOVES = 200 * FUZZ, 200
 FIRST_DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
 # Minutes that a share has to hold, from the tables of the rule sets, written again.
 BAKES: dict[str, dict[int, int]] = {

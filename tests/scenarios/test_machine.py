@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from bot.sandbox.model import Pull
 
 FUZZ = int(os.environ.get("CANARY_FUZZ", "1"))
-STORIES, MOVES = 8 * FUZZ, 32
+STORIES, MOVES = 4 * FUZZ, 32
 CONFIG = ".github/canary.yaml"
 SPEAKERS = ("mona", "mona", "kim", "ada", "tess", "rita", "olga", "helper[bot]")
 
