@@ -17,7 +17,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile(
     "default",
     deadline=None,
-    max_examples=50 * int(os.environ.get("CANARY_FUZZ", "1")),
+    max_examples=30 * int(os.environ.get("CANARY_FUZZ", "1")),
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("default")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-import pytest
 
 from tests.scenarios.moves import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from tests.scenarios.stage import Stage
 
@@ -217,9 +218,14 @@ CASES = {
 }
 
 
-@pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest) -> Case:
-    return CASES[request.param]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Play each story on four kinds, other ones for each story; on all of them with CANARY_FUZZ."""
+    if "case" not in metafunc.fixturenames:
+        return
+    names, first = list(CASES), sum(map(ord, metafunc.function.__name__))
+    several = len(names) if int(os.environ.get("CANARY_FUZZ", "1")) > 1 else 4
+    chosen = [names[(first + i) % len(names)] for i in range(several)]
+    metafunc.parametrize("case", [CASES[name] for name in chosen], ids=chosen)
 
 
 def opened(stage: Stage, case: Case) -> int:
